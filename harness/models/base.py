@@ -1,0 +1,119 @@
+"""What a model is: one interface, one request, one reply."""
+
+from collections.abc import Callable
+from typing import Any, Literal, Protocol
+
+import msgspec
+
+Role = Literal["maker", "checker", "light"]
+
+
+class Usage(msgspec.Struct, frozen=True, kw_only=True):
+    """Tokens of one call as the server counted them. `input` excludes what the cache served or stored."""
+
+    input: int = 0
+    output: int = 0
+    cache_read: int = 0
+    cache_write_5m: int = 0
+    cache_write_1h: int = 0
+
+    @property
+    def prompt(self) -> int:
+        """All tokens of the request, cached or not (what thresholds and context limits go by)."""
+        return self.input + self.cache_read + self.cache_write_5m + self.cache_write_1h
+
+    @property
+    def total(self) -> int:
+        return self.prompt + self.output
+
+    def __add__(self, other: "Usage") -> "Usage":
+        return Usage(
+            input=self.input + other.input,
+            output=self.output + other.output,
+            cache_read=self.cache_read + other.cache_read,
+            cache_write_5m=self.cache_write_5m + other.cache_write_5m,
+            cache_write_1h=self.cache_write_1h + other.cache_write_1h,
+        )
+
+
+class ToolSchema(msgspec.Struct, frozen=True):
+    """A tool as the model sees it."""
+
+    name: str
+    description: str
+    input_schema: dict[str, Any]
+
+
+class Request(msgspec.Struct, frozen=True, kw_only=True):
+    """One call. `messages` are wire JSON, encoded once and never again: each request extends the one before."""
+
+    system: str
+    tools: tuple[ToolSchema, ...]
+    messages: tuple[bytes, ...]
+    max_tokens: int
+    schema: dict[str, Any] | None = None
+    """A JSON schema the reply's text must follow (`output_config.format`)."""
+
+
+class ToolCall(msgspec.Struct, frozen=True):
+    """A tool the model wants run. `input` is None when its JSON was cut off or malformed: never execute that."""
+
+    id: str
+    name: str
+    input: dict[str, Any] | None
+
+
+class Reply(msgspec.Struct, frozen=True, kw_only=True):
+    """One whole reply. `wire` is the assistant message as JSON, to be sent back verbatim, never to be shown."""
+
+    stop_reason: str
+    text: str
+    thinking: str
+    calls: tuple[ToolCall, ...]
+    wire: bytes
+    usage: Usage
+    model: str
+    request_id: str = ""
+    micros: int = 0
+
+
+ErrorKind = Literal[
+    "rate_limited", "overloaded", "server", "cut", "timeout", "unreachable",  # worth another attempt
+    "auth", "permission", "credit", "bad_request", "too_large", "not_found",  # not
+]  # fmt: skip
+
+
+class ModelError(Exception):
+    """One attempt failed. `charged` tells whether the server may have billed it (unknown outcome = True)."""
+
+    def __init__(
+        self, kind: ErrorKind, message: str, *, charged: bool, retry_after: float | None = None, status: int = 0
+    ) -> None:
+        super().__init__(message)
+        self.kind, self.message, self.charged = kind, message, charged
+        self.retry_after, self.status = retry_after, status
+
+    @property
+    def transient(self) -> bool:
+        return self.kind in ("rate_limited", "overloaded", "server", "cut", "timeout", "unreachable")
+
+
+class Model(Protocol):
+    """A model behind the Messages API. One instance serves many threads and conversations."""
+
+    @property
+    def name(self) -> str: ...
+
+    def attempt(
+        self, request: Request, *, timeout: float, on_text: Callable[[str, str], None] | None = None
+    ) -> Reply:
+        """Make one attempt, streaming; no retries of its own.
+
+        `timeout` (seconds) bounds the whole attempt. `on_text(kind, delta)` hears text and thinking as they
+        arrive. Raises `ModelError`; a reply that was cut before its end is an error, never a partial reply.
+        """
+        ...
+
+    def interrupt(self) -> None:
+        """Close the streams that are open, from another thread: their attempts fail as `cut`."""
+        ...

@@ -1,0 +1,138 @@
+"""What a sandbox is: the one interface through which anything of a repository is ever executed."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Literal, Protocol
+
+import msgspec
+
+WORKSPACE = "/w"
+"""Where the private clone lies inside every sandbox."""
+
+Network = Literal["none", "registries"]
+"""`none` has loopback only; `registries` reaches package registries and is for set-up builds alone."""
+
+
+class Resources(msgspec.Struct, frozen=True, kw_only=True):
+    """Hard resource limits of one container (cgroups and ulimits)."""
+
+    memory_mb: int = 2_048
+    millicpus: int = 2_000
+    pids: int = 512
+    file_mb: int = 1_024
+    """The largest single file (RLIMIT_FSIZE)."""
+    tmp_mb: int = 512
+    """Size of the tmpfs at /tmp and of the home directory."""
+    disk_mb: int = 4_096
+    """What the workspace may grow to."""
+
+
+class Spec(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that makes a sandbox. The container gets nothing that is not named here."""
+
+    image: str
+    """Image id or reference, present on the engine."""
+    seed: Path
+    """Host directory with the private clone (work tree and `.git`). Content-addressed, never modified."""
+    run: str
+    """The run this sandbox belongs to (container label; `gc` and `discard` go by it)."""
+    purpose: str
+    """Why it exists: maker, gates, checker, proof (container label)."""
+    workspace: str | None = None
+    """A name under which the work tree outlives its container, so that a crashed run finds it again;
+    None for a throw-away tree that dies with the container."""
+    resources: Resources = Resources()
+    env: Mapping[str, str] = {}
+    """Added to a fixed allow-list; nothing of the host's environment ever passes."""
+    read_only: bool = False
+    """Mount the workspace read-only."""
+
+
+class Result(msgspec.Struct, frozen=True, kw_only=True):
+    """What one command did. `exit_code` is 128 + signal for a killed command, 124 for a timed out one."""
+
+    exit_code: int
+    stdout: bytes
+    """With `merge`, stdout and stderr in the order written. Capped: head and tail are kept, see `elided`."""
+    stderr: bytes = b""
+    micros: int = 0
+    timed_out: bool = False
+    oom: bool = False
+    elided: int = 0
+    """Bytes left out in the middle of the output."""
+    spill: str | None = None
+    """Path inside the sandbox of the whole output, when some was elided."""
+
+
+class Sandbox(Protocol):
+    """A disposable container that holds a private clone at `WORKSPACE` and runs commands in it.
+
+    Commands run as an unprivileged user in a session of their own; when the deadline passes every process of
+    theirs is killed. All methods raise `SandboxGone` once the container is dead.
+    """
+
+    @property
+    def id(self) -> str:
+        """A name for journals and messages (the container's short id)."""
+        ...
+
+    def run(
+        self,
+        command: str | Sequence[str],
+        *,
+        timeout: float = 120.0,
+        stdin: bytes = b"",
+        env: Mapping[str, str] | None = None,
+        cwd: str = WORKSPACE,
+        cap: int = 100_000,
+        merge: bool = True,
+    ) -> Result:
+        """Run a shell line (`str`, by /bin/sh -c or bash) or an argument list.
+
+        `timeout` is in seconds; `cap` is in bytes for each of stdout and stderr; half of it keeps the head and
+        half the tail. A command that fails, is killed or times out is a `Result`, never an exception.
+        """
+        ...
+
+    def read(self, path: str, *, limit: int = 1_000_000) -> bytes:
+        """The regular file at `path`, as the unprivileged user sees it.
+
+        Raises `FileRefused` when it is missing, not a regular file, not readable, or larger than `limit` bytes.
+        """
+        ...
+
+    def write(self, path: str, data: bytes) -> None:
+        """Create or replace the file at `path` (parents too) as the unprivileged user; else `FileRefused`."""
+        ...
+
+    def interrupt(self) -> None:
+        """Kill the command that is running, from another thread. Returns at once."""
+        ...
+
+    def close(self) -> None:
+        """Destroy the container. Idempotent; never raises."""
+        ...
+
+
+class SandboxError(Exception):
+    """Something a sandbox could not do: what happened, why, and what the user can do about it."""
+
+    def __init__(self, what: str, why: str = "", fix: str = "") -> None:
+        super().__init__(f"{what}: {why}" if why else what)
+        self.what, self.why, self.fix = what, why, fix
+
+
+class SandboxUnavailable(SandboxError):
+    """No sandbox can be made here: no engine, no image, no room on the disk."""
+
+
+class SandboxGone(SandboxError):
+    """This container died or stopped answering; a new one can take its place."""
+
+
+class FileRefused(SandboxError):
+    """A file could not be read or written inside the sandbox; `why` is fit to be shown to a model."""
+
+
+class ImageFailed(SandboxError):
+    """An image could not be built or found; `why` carries the end of the build's output."""
