@@ -5,35 +5,7 @@ from typing import Any, Literal, Protocol
 
 import msgspec
 
-Role = Literal["maker", "checker", "light"]
-
-
-class Usage(msgspec.Struct, frozen=True, kw_only=True):
-    """Tokens of one call as the server counted them. `input` excludes what the cache served or stored."""
-
-    input: int = 0
-    output: int = 0
-    cache_read: int = 0
-    cache_write_5m: int = 0
-    cache_write_1h: int = 0
-
-    @property
-    def prompt(self) -> int:
-        """All tokens of the request, cached or not (what thresholds and context limits go by)."""
-        return self.input + self.cache_read + self.cache_write_5m + self.cache_write_1h
-
-    @property
-    def total(self) -> int:
-        return self.prompt + self.output
-
-    def __add__(self, other: "Usage") -> "Usage":
-        return Usage(
-            input=self.input + other.input,
-            output=self.output + other.output,
-            cache_read=self.cache_read + other.cache_read,
-            cache_write_5m=self.cache_write_5m + other.cache_write_5m,
-            cache_write_1h=self.cache_write_1h + other.cache_write_1h,
-        )
+from harness.events import Usage
 
 
 class ToolSchema(msgspec.Struct, frozen=True):
@@ -87,7 +59,13 @@ class ModelError(Exception):
     """One attempt failed. `charged` tells whether the server may have billed it (unknown outcome = True)."""
 
     def __init__(
-        self, kind: ErrorKind, message: str, *, charged: bool, retry_after: float | None = None, status: int = 0
+        self,
+        kind: ErrorKind,
+        message: str,
+        *,
+        charged: bool,
+        retry_after: float | None = None,
+        status: int = 0,
     ) -> None:
         super().__init__(message)
         self.kind, self.message, self.charged = kind, message, charged
