@@ -75,7 +75,7 @@ class Fact(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
     bulk: ClassVar[tuple[str, ...]] = ()
 
 
-class RunCreated(Fact, tag="run.created"):
+class RunCreated(Fact, frozen=True, kw_only=True, tag="run.created"):
     """A run begins: everything that decides what it is, so that it can be resumed from the journal alone."""
 
     bulk = ("settings",)
@@ -95,7 +95,7 @@ class RunCreated(Fact, tag="run.created"):
     principal: str = ""
 
 
-class RunClaimed(Fact, tag="run.claimed"):
+class RunClaimed(Fact, frozen=True, kw_only=True, tag="run.claimed"):
     """A process takes the run; every later event of an older epoch is refused."""
 
     owner: str
@@ -103,7 +103,7 @@ class RunClaimed(Fact, tag="run.claimed"):
     resumed: bool = False
 
 
-class RunFinished(Fact, tag="run.finished"):
+class RunFinished(Fact, frozen=True, kw_only=True, tag="run.finished"):
     """The ending: typed, with its cause and what to do next."""
 
     outcome: Outcome
@@ -115,7 +115,7 @@ class RunFinished(Fact, tag="run.finished"):
     branch: str | None = None
 
 
-class Notice(Fact, tag="notice"):
+class Notice(Fact, frozen=True, kw_only=True, tag="notice"):
     """Something the user should know that ends nothing."""
 
     what: str
@@ -123,26 +123,26 @@ class Notice(Fact, tag="notice"):
     fix: str = ""
 
 
-class SandboxOpened(Fact, tag="sandbox.opened"):
+class SandboxOpened(Fact, frozen=True, kw_only=True, tag="sandbox.opened"):
     sandbox: str
     purpose: str
     image: str
     micros: int
 
 
-class SandboxClosed(Fact, tag="sandbox.closed"):
+class SandboxClosed(Fact, frozen=True, kw_only=True, tag="sandbox.closed"):
     sandbox: str
     why: str = ""
 
 
-class GateStarted(Fact, tag="gate.started"):
+class GateStarted(Fact, frozen=True, kw_only=True, tag="gate.started"):
     place: Place
     iteration: int
     gate: str
     tree: str
 
 
-class GateFinished(Fact, tag="gate.finished"):
+class GateFinished(Fact, frozen=True, kw_only=True, tag="gate.finished"):
     """`key` names gate definition, trees, rules and image: the same key gives the same result, in any run."""
 
     bulk = ("result",)
@@ -162,14 +162,14 @@ class GateFinished(Fact, tag="gate.finished"):
     result: GateResult | None = None
 
 
-class IterationStarted(Fact, tag="iteration.started"):
+class IterationStarted(Fact, frozen=True, kw_only=True, tag="iteration.started"):
     n: int
     parent: str
     """The commit whose tree the maker starts from."""
     model: str
 
 
-class IterationFinished(Fact, tag="iteration.finished"):
+class IterationFinished(Fact, frozen=True, kw_only=True, tag="iteration.finished"):
     bulk = ("feedback",)
     n: int
     ending: str
@@ -183,17 +183,17 @@ class IterationFinished(Fact, tag="iteration.finished"):
     """What the next iteration's maker is told."""
 
 
-class NotesInjected(Fact, tag="notes.injected"):
+class NotesInjected(Fact, frozen=True, kw_only=True, tag="notes.injected"):
     notes: tuple[str, ...]
 
 
-class NoteLearned(Fact, tag="note.learned"):
+class NoteLearned(Fact, frozen=True, kw_only=True, tag="note.learned"):
     note: str
     kind: str
     text: str
 
 
-class ConversationOpened(Fact, tag="conversation.opened"):
+class ConversationOpened(Fact, frozen=True, kw_only=True, tag="conversation.opened"):
     """A new conversation: one model, one system prompt, one tool list, append-only from here."""
 
     bulk = ("system", "tools", "first")
@@ -208,7 +208,7 @@ class ConversationOpened(Fact, tag="conversation.opened"):
     """The text of the first user message."""
 
 
-class ModelRequested(Fact, tag="model.requested"):
+class ModelRequested(Fact, frozen=True, kw_only=True, tag="model.requested"):
     """Intent: the worst case of this attempt is reserved, the request goes out next."""
 
     conversation: str
@@ -218,7 +218,7 @@ class ModelRequested(Fact, tag="model.requested"):
     reserved: int
 
 
-class ModelReplied(Fact, tag="model.replied"):
+class ModelReplied(Fact, frozen=True, kw_only=True, tag="model.replied"):
     bulk = ("text", "thinking", "wire")
     conversation: str
     call: int
@@ -235,7 +235,7 @@ class ModelReplied(Fact, tag="model.replied"):
     """The assistant message as JSON, verbatim; never shown."""
 
 
-class ModelFailed(Fact, tag="model.failed"):
+class ModelFailed(Fact, frozen=True, kw_only=True, tag="model.failed"):
     conversation: str
     call: int
     attempt: int
@@ -248,7 +248,7 @@ class ModelFailed(Fact, tag="model.failed"):
     """The pause before the next attempt; None when there is none."""
 
 
-class ToolStarted(Fact, tag="tool.started"):
+class ToolStarted(Fact, frozen=True, kw_only=True, tag="tool.started"):
     bulk = ("input",)
     conversation: str
     call: str
@@ -257,7 +257,7 @@ class ToolStarted(Fact, tag="tool.started"):
     input: str = ""
 
 
-class ToolFinished(Fact, tag="tool.finished"):
+class ToolFinished(Fact, frozen=True, kw_only=True, tag="tool.finished"):
     """`output` is exactly what the model is told."""
 
     bulk = ("output",)
@@ -272,7 +272,7 @@ class ToolFinished(Fact, tag="tool.finished"):
     """`finish` or `blocked`: this call ends the conversation."""
 
 
-class Told(Fact, tag="told"):
+class Told(Fact, frozen=True, kw_only=True, tag="told"):
     """Words of the harness or of a supervisor, appended after the turn's tool results."""
 
     conversation: str
@@ -281,13 +281,13 @@ class Told(Fact, tag="told"):
     text: str
 
 
-class ConversationEnded(Fact, tag="conversation.ended"):
+class ConversationEnded(Fact, frozen=True, kw_only=True, tag="conversation.ended"):
     conversation: str
     ending: str
     detail: str = ""
 
 
-class CandidateMade(Fact, tag="candidate.made"):
+class CandidateMade(Fact, frozen=True, kw_only=True, tag="candidate.made"):
     n: int
     commit: str
     tree: str
@@ -296,7 +296,7 @@ class CandidateMade(Fact, tag="candidate.made"):
     paths: tuple[str, ...] = ()
 
 
-class VerdictGiven(Fact, tag="verdict.given"):
+class VerdictGiven(Fact, frozen=True, kw_only=True, tag="verdict.given"):
     n: int
     model: str
     decision: Literal["accept", "revise", "escalate"]
@@ -307,14 +307,14 @@ class VerdictGiven(Fact, tag="verdict.given"):
     criteria: tuple[CriterionJudged, ...] = ()
 
 
-class BreakerTripped(Fact, tag="breaker.tripped"):
+class BreakerTripped(Fact, frozen=True, kw_only=True, tag="breaker.tripped"):
     name: str
     value: int
     limit: int
     unit: str = ""
 
 
-class BranchIntended(Fact, tag="branch.intended"):
+class BranchIntended(Fact, frozen=True, kw_only=True, tag="branch.intended"):
     """Written before the one effect on the user's repository."""
 
     branch: str
@@ -322,13 +322,13 @@ class BranchIntended(Fact, tag="branch.intended"):
     commit: str
 
 
-class BranchMade(Fact, tag="branch.made"):
+class BranchMade(Fact, frozen=True, kw_only=True, tag="branch.made"):
     branch: str
     tree: str
     commit: str
 
 
-class CommandReceived(Fact, tag="command.received"):
+class CommandReceived(Fact, frozen=True, kw_only=True, tag="command.received"):
     """A person's or program's wish, acknowledged."""
 
     command: int
