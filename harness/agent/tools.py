@@ -1,0 +1,219 @@
+"""The tools of each role: what the model sees, and their execution in the sandbox alone."""
+
+import inspect
+import time
+from collections.abc import Callable
+from functools import cache, cached_property, partial
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from harness.agent import files, searching
+from harness.agent.answer import Answer, Mistake, Status, shown
+from harness.events import ToolFinished, ToolStarted
+from harness.models.base import ToolCall, ToolSchema
+from sandboxes.base import FileRefused, Sandbox
+
+BASH_BYTES = 10_000
+"""Output of one command that is shown: head and tail of it, as in mini-swe-agent."""
+
+BASH_SECONDS, BASH_MOST = 120.0, 600_000
+"""The deadline of a command when it names none (s), and the longest it may name (ms)."""
+
+COMMAND_BYTES = 100_000
+"""The longest command: below the kernel's limit for one argument (128 KiB)."""
+
+SUMMARY_CHARS = 120
+
+
+class Bash(Struct, frozen=True, forbid_unknown_fields=True):
+    """Run a command with bash in /w. Every command gets a fresh shell: no directory, variable or job is left over
+    from the one before, only files. There is no network and no input. stdout and stderr come together; of a long
+    output the head and the tail are shown. A command that runs out of time is killed with all it started."""
+
+    command: Annotated[str, Meta(description="The command line or script.")] | UnsetType = UNSET
+    timeout_ms: (
+        Annotated[int, Meta(description="Milliseconds it may take; usual is 120000.", ge=1, le=BASH_MOST)]
+        | UnsetType
+    ) = UNSET
+    restart: Annotated[bool, Meta(description="Has no effect: every shell is a fresh one.")] = False
+
+
+class Finish(Struct, frozen=True, forbid_unknown_fields=True):
+    """End the work as done. The harness then judges the tree by running its own checks; what is claimed here is no
+    evidence."""
+
+    summary: Annotated[str, Meta(description="What was changed, and why.")]
+    evidence: (
+        Annotated[dict[str, str], Meta(description="For each acceptance criterion, how it was verified.")]
+        | UnsetType
+    ) = UNSET
+
+
+class Blocked(Struct, frozen=True, forbid_unknown_fields=True):
+    """End the work as impossible: the goal contradicts itself, needs something that is not here, or could only be
+    reached by breaking a rule."""
+
+    reason: Annotated[str, Meta(description="What stands in the way, and what would have to change.")]
+    tried: Annotated[str, Meta(description="What was tried.")] | UnsetType = UNSET
+
+
+class Tool(Struct, frozen=True):
+    """One tool: its arguments, whose docstring is its description, and what it does with them."""
+
+    args: Any
+    run: Callable[[Sandbox, Any], Answer]
+    ends: bool = False
+
+    @property
+    def name(self) -> str:
+        return str(self.args.__name__).lower()
+
+
+class Toolbox:
+    """A frozen set of tools over one sandbox. Every text passes `clean` before the model or the journal sees it."""
+
+    def __init__(self, sandbox: Sandbox, tools: tuple[Tool, ...], clean: Callable[[str], str] = str) -> None:
+        self._sandbox, self.clean = sandbox, clean
+        self._tools = {tool.name: tool for tool in tools}
+
+    @cached_property
+    def schemas(self) -> tuple[ToolSchema, ...]:
+        """The tools as the model sees them: the same bytes in every process."""
+        return tuple(_schema(tool.args) for tool in self._tools.values())
+
+    def intent(self, conversation: str, call: ToolCall) -> ToolStarted | None:
+        """The event that precedes `run`, or None when the call is malformed and must not be run."""
+        if not isinstance(call.input, dict):
+            return None
+        try:
+            wire = msgspec.json.encode(call.input).decode()
+        except UnicodeEncodeError:
+            return None
+        return ToolStarted(
+            conversation=conversation,
+            call=call.id,
+            name=self._shown_name(call),
+            summary=self._summary(call.name, call.input),
+            input=self.clean(wire),
+        )
+
+    def run(self, conversation: str, call: ToolCall) -> ToolFinished:
+        """Run a call and give its result; whatever the model did wrong is a result too. Raises `SandboxGone`."""
+        begun = time.monotonic_ns()
+        tool = self._tools.get(call.name)
+        answer = self._try(tool, call)
+        final = call.name if tool and tool.ends and answer.status == "ok" else None
+        micros = (time.monotonic_ns() - begun) // 1_000
+        return self._finished(conversation, call, answer.status, answer.text, micros, final)
+
+    def refuse(self, conversation: str, call: ToolCall, status: Status, text: str) -> ToolFinished:
+        """The result of a call that is not run."""
+        return self._finished(conversation, call, status, text, 0, None)
+
+    def _try(self, tool: Tool | None, call: ToolCall) -> Answer:
+        if tool is None:
+            return Answer(f"there is no tool of that name; there are: {', '.join(self._tools)}", "environment")
+        given = {name: value for name, value in (call.input or {}).items() if value is not None}
+        try:
+            args = msgspec.convert(given, tool.args)
+        except msgspec.ValidationError as error:
+            return Answer(f"{tool.name}: {error}. It takes: {_arguments(tool.args)}", "environment")
+        try:
+            return tool.run(self._sandbox, args)
+        except Mistake as mistake:
+            return Answer(f"{tool.name}: {mistake}", "error")
+        except FileRefused as refused:
+            return Answer(f"{tool.name}: {refused}", "error")
+        except TimeoutError as late:
+            return Answer(f"{tool.name}: {late}", "environment")
+
+    def _finished(
+        self, conversation: str, call: ToolCall, status: Status, text: str, micros: int, final: str | None
+    ) -> ToolFinished:
+        return ToolFinished(
+            conversation=conversation,
+            call=call.id,
+            name=self._shown_name(call),
+            status=status,
+            micros=micros,
+            output=self.clean(text),
+            final=final,
+        )
+
+    def _shown_name(self, call: ToolCall) -> str:
+        known = call.name in self._tools
+        return call.name if known else self.clean(call.name.encode(errors="replace").decode())[:40]
+
+    def _summary(self, name: str, given: dict[str, Any]) -> str:
+        tool = self._tools.get(name)
+        order = tool.args.__struct_fields__ if tool else tuple(given)
+        said = next((given[field] for field in order if isinstance(given.get(field), str)), "")
+        line = self.clean(" ".join(said.split()))
+        return line if len(line) <= SUMMARY_CHARS else f"{line[: SUMMARY_CHARS - 3]}..."
+
+
+def maker_tools(sandbox: Sandbox, clean: Callable[[str], str] = str, *, timeout: float = BASH_SECONDS) -> Toolbox:
+    """All tools. `timeout` (seconds) holds for commands that name none."""
+    maker = (
+        *_looking(timeout),
+        Tool(files.Write, files.write),
+        Tool(files.Edit, files.edit),
+        Tool(Finish, _end, ends=True),
+        Tool(Blocked, _end, ends=True),
+    )
+    return Toolbox(sandbox, maker, clean)
+
+
+def checker_tools(
+    sandbox: Sandbox, clean: Callable[[str], str] = str, *, timeout: float = BASH_SECONDS
+) -> Toolbox:
+    """The tools that look. `bash` is among them: the checker's tree is thrown away after it."""
+    return Toolbox(sandbox, _looking(timeout), clean)
+
+
+def _looking(timeout: float) -> tuple[Tool, ...]:
+    return (
+        Tool(Bash, partial(bash, usual=timeout)),
+        Tool(files.Read, files.read),
+        Tool(searching.Grep, searching.grep),
+        Tool(searching.Glob, searching.glob),
+    )
+
+
+def bash(sandbox: Sandbox, args: Bash, usual: float = BASH_SECONDS) -> Answer:
+    """Run a command in a fresh shell; a timeout is the environment's error, an exit code the command's own."""
+    if args.command is UNSET or not args.command.strip():
+        if args.restart:
+            return Answer("every command runs in a fresh shell: there is nothing to restart")
+        raise Mistake("there is no command")
+    if "\0" in args.command or len(args.command.encode()) > COMMAND_BYTES:
+        raise Mistake(f"a command has no NUL and at most {COMMAND_BYTES} bytes: write a file and run that")
+    seconds = usual if args.timeout_ms is UNSET else args.timeout_ms / 1_000
+    result = sandbox.run(args.command, timeout=seconds, cap=BASH_BYTES)
+    text = shown(result, BASH_BYTES).rstrip("\n")
+    if result.timed_out:
+        note = f"[killed with all it had started: it took more than {seconds:g} s]"
+        return Answer(f"{text}\n{note}".lstrip("\n"), "environment")
+    if result.oom:
+        text += "\n[killed: out of memory]"
+    if result.exit_code:
+        text += f"\n[exit code {result.exit_code}]"
+    return Answer(text.lstrip("\n") or "(no output)")
+
+
+def _end(sandbox: Sandbox, args: Finish | Blocked) -> Answer:
+    return Answer("the conversation ends here")
+
+
+@cache
+def _schema(args: Any) -> ToolSchema:
+    schema = msgspec.json.schema(args)["$defs"][args.__name__]
+    del schema["title"], schema["description"]
+    return ToolSchema(args.__name__.lower(), " ".join((inspect.getdoc(args) or "").split()), schema)
+
+
+def _arguments(args: Any) -> str:
+    fields = msgspec.structs.fields(args)
+    return ", ".join(field.name if field.required else f"{field.name} (optional)" for field in fields)
