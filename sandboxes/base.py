@@ -136,3 +136,59 @@ class FileRefused(SandboxError):
 
 class ImageFailed(SandboxError):
     """An image could not be built or found; `why` carries the end of the build's output."""
+
+
+class Check(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that was looked at for `loopwright doctor`."""
+
+    name: str
+    ok: bool
+    what: str
+    """What was found, in a few words: `20.10.24 at unix:///var/run/docker.sock`."""
+    why: str = ""
+    """What follows from it, or why it is as it is."""
+    fix: str = ""
+    """What the user can do, when it is not ok."""
+
+
+class Image(msgspec.Struct, frozen=True, kw_only=True):
+    """An image of ours on an engine."""
+
+    id: str
+    """The engine's digest of it: what `Spec.image` wants and what cache keys are made of."""
+    kind: Literal["base", "environment"]
+    key: str
+    """Digest of everything it was made from; the same key means the same recipe."""
+    source: str
+    """How it came about, for people: `built from debootstrap bookworm`, `pip install -e .`."""
+    created: str
+    """ISO 8601, as the engine tells it."""
+    size: int
+    """Bytes."""
+
+
+class Engine(Protocol):
+    """A kind of place where sandboxes are made. One instance serves all threads of a process.
+
+    Made by `sandboxes.engine(name, home)`; `home` is the directory under which it may keep state.
+    """
+
+    def open(self, spec: Spec) -> Sandbox:
+        """A running sandbox. Raises `SandboxUnavailable` when none can be made."""
+        ...
+
+    def discard(self, run: str) -> None:
+        """Remove every container, named workspace and directory of a run; waits until they are gone."""
+        ...
+
+    def gc(self, keep: frozenset[str] = frozenset(), seeds: Path | None = None) -> tuple[str, ...]:
+        """Remove what dead processes left behind, and say what it was.
+
+        Named workspaces of the runs in `keep` stay. Of the directories directly in `seeds`, those that no
+        workspace stands on are removed too.
+        """
+        ...
+
+    def probe(self) -> tuple[Check, ...]:
+        """Look at everything a sandbox needs. Never raises."""
+        ...

@@ -1,0 +1,138 @@
+"""Finding the Docker engine the user means: `DOCKER_HOST`, the docker CLI's context, or the usual sockets."""
+
+import contextlib
+import os
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import docker
+import docker.errors
+import requests
+
+from sandboxes.base import SandboxUnavailable
+
+REQUEST_SECONDS = 60
+"""How long the engine may take to answer one request."""
+SEND_SECONDS = 120.0
+"""How long the engine may block what we send; PID 1 always reads."""
+FIX = (
+    "start Docker (`make docker-start` does so as root on Debian and Ubuntu), or point DOCKER_HOST or "
+    "`docker context use` to an engine that runs"
+)
+
+
+def connect() -> tuple[docker.APIClient, str]:
+    """A client of the engine and how it was reached. Raises `SandboxUnavailable` when nothing answers."""
+    tried: list[str] = []
+    for how, options in candidates():
+        try:
+            client = docker.APIClient(version="auto", timeout=REQUEST_SECONDS, **options)
+            client.ping()
+        except (docker.errors.DockerException, requests.RequestException, OSError, ImportError) as error:
+            tried.append(f"{how}: {reason(error)}")
+            continue
+        return client, how
+    raise SandboxUnavailable("no Docker engine answers", "; ".join(tried), FIX)
+
+
+def candidates() -> Iterator[tuple[str, dict[str, Any]]]:
+    """Where to look: (how to call it, arguments for the client). What the user chose is the only candidate."""
+    if host := os.environ.get("DOCKER_HOST"):
+        yield f"DOCKER_HOST={host}", {"base_url": host, "tls": tls_from_environment()} | ssh_options(host)
+        return
+    name = os.environ.get("DOCKER_CONTEXT") or chosen_context()
+    if name and name != "default":
+        yield context(name)
+        return
+    for path in sockets():
+        yield f"unix://{path}", {"base_url": f"unix://{path}"}
+
+
+def sockets() -> Iterator[Path]:
+    """The system's engine, then a rootless one, then Docker Desktop's."""
+    yield Path("/var/run/docker.sock")
+    runtime = Path(os.environ.get("XDG_RUNTIME_DIR") or f"/run/user/{os.getuid()}")
+    for path in (runtime / "docker.sock", Path.home() / ".docker/run/docker.sock"):
+        if path.exists():
+            yield path
+
+
+def chosen_context() -> str:
+    from docker.context.config import get_current_context_name
+
+    return str(get_current_context_name())
+
+
+def context(name: str) -> tuple[str, dict[str, Any]]:
+    """A context of the docker CLI by name, with its certificates."""
+    from docker.context import ContextAPI
+
+    try:
+        found = ContextAPI.get_context(name)
+    except (docker.errors.DockerException, OSError, ValueError, KeyError) as error:
+        raise SandboxUnavailable(f"the Docker context {name!r} cannot be read", reason(error), FIX) from error
+    if found is None:
+        raise SandboxUnavailable(f"there is no Docker context {name!r}", "it is chosen but not defined", FIX)
+    options: dict[str, Any] = {"base_url": found.Host}
+    if found.TLSConfig is not None:
+        options["tls"] = found.TLSConfig
+    return f"context {name} ({found.Host})", options | ssh_options(str(found.Host))
+
+
+def ssh_options(host: str) -> dict[str, Any]:
+    """Over SSH the user's own client is used: it knows the keys, the jumps and the agent."""
+    return {"use_ssh_client": True} if host.startswith("ssh://") else {}
+
+
+def tls_from_environment() -> Any:
+    """What `DOCKER_TLS_VERIFY` and `DOCKER_CERT_PATH` ask for, as the docker CLI reads them."""
+    return docker.utils.kwargs_from_env().get("tls", False)
+
+
+def is_local(client: docker.APIClient) -> bool:
+    """Whether the engine is reached through a socket of this machine, and so may share its file system."""
+    return str(client.base_url).startswith(("http+docker://localhost", "http+docker://localnpipe"))
+
+
+def reason(error: BaseException) -> str:
+    """The shortest true account of why a client failed: the innermost error with words of its own."""
+    inner: BaseException | None = error
+    seen = error
+    while inner is not None:
+        seen, inner = inner, inner.__cause__ or inner.__context__
+    text = getattr(seen, "strerror", None) or str(seen) or type(seen).__name__
+    return str(text).strip()
+
+
+class Attached:
+    """The attached streams of a container, as a socket. To be made before the container is started."""
+
+    def __init__(self, client: docker.APIClient, container: str) -> None:
+        self._response = client.attach_socket(
+            container, params={"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1}
+        )
+        self._socket = getattr(self._response, "_sock", self._response)
+
+    def recv(self, size: int) -> bytes:
+        return bytes(self._socket.recv(size))
+
+    def sendall(self, data: bytes) -> None:
+        self._socket.settimeout(SEND_SECONDS)
+        self._socket.sendall(data)
+
+    def settimeout(self, seconds: float | None) -> None:
+        self._socket.settimeout(seconds)
+
+    def end_input(self) -> None:
+        """Say that nothing more will be sent."""
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_WR)
+
+    def close(self) -> None:
+        """Close both ways, also under a reader in another thread: PID 1 takes it as the end."""
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
+        with contextlib.suppress(OSError):
+            self._response.close()

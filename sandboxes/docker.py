@@ -1,0 +1,163 @@
+"""Sandboxes made of Docker containers."""
+
+import contextlib
+import secrets
+import threading
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+import docker
+import docker.errors
+import requests
+
+from sandboxes import hardening, owner, reaper, workspace
+from sandboxes.base import WORKSPACE, Sandbox, SandboxGone, SandboxUnavailable, Spec
+from sandboxes.connect import Attached, connect, is_local, reason
+from sandboxes.container import Container
+from sandboxes.fill import fill
+from sandboxes.frames import Line
+
+HELLO_SECONDS = 30.0
+"""How long PID 1 may take from the start of its container to its first answer."""
+
+
+class DockerEngine:
+    """A Docker engine; `home` holds the directories of overlays. Connects when it is first needed."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home.absolute()
+        self._lock = threading.Lock()
+        self._connected: tuple[docker.APIClient, str] | None = None
+        self._refusal = ""
+        self._removals = ThreadPoolExecutor(4, thread_name_prefix="sandbox-removal")
+        self._pending: set[Future[None]] = set()
+
+    @property
+    def client(self) -> docker.APIClient:
+        """The one client of this engine. Raises `SandboxUnavailable`."""
+        return self.connection()[0]
+
+    def connection(self) -> tuple[docker.APIClient, str]:
+        """The client, and how the engine was found."""
+        with self._lock:
+            if self._connected is None:
+                self._connected = connect()
+            return self._connected
+
+    def workspace_mode(self, seed: Path) -> tuple[workspace.Mode, str]:
+        """How the workspace is made for a seed, and why. A refusal of the engine is remembered."""
+        if not is_local(self.client):
+            return "volume", "the engine is on another machine and cannot see the seed"
+        if obstacle := self._refusal or workspace.overlay_obstacle(self.home, seed):
+            return "volume", obstacle
+        return "overlay", "the engine shares this machine's files"
+
+    def open(self, spec: Spec) -> Sandbox:
+        """See `sandboxes.base.Engine.open`."""
+        hardening.check(spec)
+        try:
+            mode, _ = self.workspace_mode(spec.seed)
+            try:
+                return self._open(spec, mode)
+            except workspace.OverlayRefused as refused:
+                self._refusal = str(refused)
+                return self._open(spec, "volume")
+        except docker.errors.ImageNotFound as error:
+            raise SandboxUnavailable(
+                f"there is no image {spec.image} on the engine", reason(error), "run `loopwright image build`"
+            ) from error
+        except (docker.errors.DockerException, requests.RequestException) as error:
+            raise SandboxUnavailable(
+                "the sandbox could not be made", reason(error), "run `loopwright doctor`"
+            ) from error
+        except OSError as error:
+            why = f"{error.filename or self.home}: {error.strerror}"
+            raise SandboxUnavailable("the workspace could not be made", why, "run `loopwright doctor`") from error
+
+    def discard(self, run: str) -> None:
+        """See `sandboxes.base.Engine.discard`."""
+        self.settle()
+        reaper.discard(self.client, self.home, run)
+
+    def gc(self, keep: frozenset[str] = frozenset(), seeds: Path | None = None) -> tuple[str, ...]:
+        """See `sandboxes.base.Engine.gc`."""
+        self.settle()
+        return reaper.gc(self.client, self.home, keep, seeds)
+
+    def settle(self) -> None:
+        """Wait until everything that was closed is removed."""
+        for removal in list(self._pending):
+            removal.result()
+
+    def _open(self, spec: Spec, mode: workspace.Mode) -> Sandbox:
+        client = self.client
+        marks = owner.labels(self.home, spec.run, spec.purpose, spec.workspace)
+        if spec.workspace:
+            reaper.fence(client, marks)
+        space = workspace.prepare(client, self.home, spec, mode, marks)
+        container = ""
+        try:
+            uid = workspace.agent_uid()
+            if space.mode == "volume" and space.fresh:
+                fill(client, spec.image, space.volume, spec.seed, uid, marks)
+                space.filled.touch()
+            arguments = hardening.container(client, spec, space.volume, uid, marks)
+            container = client.create_container(**arguments)["Id"]
+            attached = Attached(client, container)
+            try:
+                client.start(container)
+            except docker.errors.APIError as error:
+                raise workspace.refusal(space, error) or error from error
+            return self._greet(spec, space, container, attached)
+        except BaseException:
+            self._remove(container, space if space.fresh else None)
+            raise
+
+    def _greet(self, spec: Spec, space: workspace.Workspace, container: str, attached: Attached) -> Sandbox:
+        uid = workspace.agent_uid()
+        line = Line(attached)
+
+        def close() -> None:
+            attached.close()
+            self._later(container, None if space.named else space)
+
+        def end() -> str:
+            known = reaper.epitaph(self.client, container) or line.stderr.strip()[-500:]
+            close()
+            return known
+
+        box = Container(container[:12], line, end, close)
+        hello = {
+            "nonce": secrets.token_hex(16),
+            "uid": uid,
+            "gid": uid,
+            "env": hardening.ENVIRONMENT | dict(spec.env),
+            "spill": hardening.spill_bytes(spec.resources),
+            "workspace": WORKSPACE,
+        }
+        try:
+            found = box.greet(hello, HELLO_SECONDS)
+        except SandboxGone as gone:
+            raise SandboxUnavailable(gone.what, gone.why, "the image needs python3 3.8 or later") from gone
+        if found != uid:
+            box.close()
+            raise workspace.OverlayRefused(f"the workspace belongs to user {found} inside the container")
+        return box
+
+    def _later(self, container: str, space: workspace.Workspace | None) -> None:
+        """Remove in the background; at the very end of the process, at once."""
+        try:
+            removal = self._removals.submit(self._remove, container, space)
+        except RuntimeError:
+            self._remove(container, space)
+            return
+        self._pending.add(removal)
+        removal.add_done_callback(self._pending.discard)
+
+    def _remove(self, container: str, space: workspace.Workspace | None) -> None:
+        """What cannot be removed now is left to `gc`."""
+        with contextlib.suppress(docker.errors.DockerException, requests.RequestException, OSError):
+            if container:
+                reaper.remove_container(self.client, container)
+            if space:
+                workspace.remove(self.client, space.volume, space.directory)

@@ -1,0 +1,108 @@
+"""What a container is allowed: everything here is part of the wall, and there is no switch to weaken it."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import docker
+from docker.types import LogConfig, Mount, Ulimit
+
+from sandboxes.base import WORKSPACE, Resources, SandboxUnavailable, Spec
+from sandboxes.inside import payload
+
+HOME = "/home/agent"
+ENVIRONMENT = {
+    "HOME": HOME,
+    "USER": "agent",
+    "LOGNAME": "agent",
+    "SHELL": "/bin/sh",
+    "LANG": "C.UTF-8",
+    "TZ": "UTC",
+    "TERM": "dumb",
+    "CI": "1",
+    "NO_COLOR": "1",
+    "PAGER": "cat",
+    "GIT_PAGER": "cat",
+    "GIT_EDITOR": "true",
+    "GIT_TERMINAL_PROMPT": "0",
+    "PIP_NO_INPUT": "1",
+    "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+    "DEBIAN_FRONTEND": "noninteractive",
+    "PYTHONDONTWRITEBYTECODE": "1",
+}
+"""What every command sees besides the image's PATH and `Spec.env`: nothing asks, pages or colours."""
+
+NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
+VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+MB = 1 << 20
+SHM_MB = 64
+OPEN_FILES = 4_096
+INODES = 200_000
+"""Files that may lie on each tmpfs: an inode costs kernel memory that no size limit counts."""
+
+
+def spill_bytes(resources: Resources) -> int:
+    """How much of one output is kept in a file. Two such files lie in memory at most, an eighth of all of it."""
+    return min(64 * MB, resources.memory_mb * MB // 16)
+
+
+def check(spec: Spec) -> None:
+    """Refuse names that could mean something else to the engine, a path or a shell."""
+    for what, name in (("run", spec.run), ("purpose", spec.purpose), ("workspace", spec.workspace)):
+        if name is not None and not NAME.fullmatch(name):
+            raise SandboxUnavailable(f"{what} {name!r} is no valid name", "it must match " + NAME.pattern)
+    for name, value in spec.env.items():
+        if not VARIABLE.fullmatch(name) or "\0" in value:
+            raise SandboxUnavailable(f"{name!r} is no valid environment variable", "", "correct [sandbox.env]")
+
+
+def tmpfs(resources: Resources, uid: int) -> dict[str, str]:
+    """The only writable places besides the workspace, all of them in memory and sized."""
+    size = f"size={resources.tmp_mb}m,nr_inodes={INODES},nosuid,nodev"
+    spill = 2 * spill_bytes(resources) // MB + 4
+    return {
+        "/tmp": f"rw,exec,mode=1777,{size}",  # noqa: S108 - the container's own
+        HOME: f"rw,exec,mode=0755,uid={uid},gid={uid},{size}",
+        "/run": f"rw,noexec,mode=0755,size={spill}m,nr_inodes=1000,nosuid,nodev",
+    }
+
+
+def container(
+    client: docker.APIClient, spec: Spec, volume: str, uid: int, marks: Mapping[str, str]
+) -> dict[str, Any]:
+    """The arguments of `create_container`."""
+    limits = spec.resources
+    host = client.create_host_config(
+        auto_remove=True,
+        cap_drop=["ALL"],
+        cap_add=["SETUID", "SETGID", "KILL"],
+        security_opt=["no-new-privileges:true"],
+        read_only=True,
+        network_mode="none",
+        ipc_mode="private",
+        log_config=LogConfig(type="none"),
+        tmpfs=tmpfs(limits, uid),
+        shm_size=SHM_MB * MB,
+        mounts=[Mount(WORKSPACE, volume, type="volume", read_only=spec.read_only, no_copy=True)],
+        mem_limit=limits.memory_mb * MB,
+        memswap_limit=limits.memory_mb * MB,
+        nano_cpus=limits.millicpus * 1_000_000,
+        pids_limit=limits.pids,
+        ulimits=[
+            Ulimit(name="fsize", soft=limits.file_mb * MB, hard=limits.file_mb * MB),
+            Ulimit(name="nofile", soft=OPEN_FILES, hard=OPEN_FILES),
+            Ulimit(name="core", soft=0, hard=0),
+        ],
+    )
+    return {
+        "image": spec.image,
+        "entrypoint": ["python3", "-I", "-S", "-c", payload()],
+        "command": [],
+        "user": "0:0",
+        "hostname": "sandbox",
+        "working_dir": "/",
+        "stdin_open": True,
+        "labels": dict(marks),
+        "healthcheck": {"test": ["NONE"]},
+        "host_config": host,
+    }

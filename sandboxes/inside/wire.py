@@ -1,0 +1,62 @@
+"""Frames between the harness and PID 1: `FRAME` (magic, header size, body size), a JSON object, raw bytes."""
+
+from __future__ import annotations
+
+import json
+import os
+import struct
+from typing import Any
+
+FRAME = struct.Struct("!4sII")
+MAGIC = b"LWR1"
+HEADER_LIMIT = 4 << 20
+BODY_LIMIT = 512 << 20
+"""The largest header and body in bytes, in either direction; the harness asks for far less of most replies."""
+
+
+class Closed(Exception):
+    """The harness is gone, or speaks nonsense, which is the same: nothing may go on running."""
+
+
+class Link:
+    """The frames from and to the harness, over descriptors 0 and 1."""
+
+    def __init__(self) -> None:
+        self.buffer = bytearray()
+
+    def feed(self) -> None:
+        """Read what is there; `Closed` at the end of the input."""
+        chunk = os.read(0, 1 << 18)
+        if not chunk:
+            raise Closed
+        self.buffer += chunk
+
+    def take(self) -> tuple[dict[str, Any], bytes] | None:
+        """The next whole frame, or None while it is incomplete."""
+        if len(self.buffer) < FRAME.size:
+            return None
+        magic, head, size = FRAME.unpack_from(self.buffer)
+        if magic != MAGIC or head > HEADER_LIMIT or size > BODY_LIMIT:
+            raise Closed
+        end = FRAME.size + head + size
+        if len(self.buffer) < end:
+            return None
+        header = json.loads(self.buffer[FRAME.size : FRAME.size + head].decode())
+        body = bytes(self.buffer[FRAME.size + head : end])
+        del self.buffer[:end]
+        return header, body
+
+    def next(self) -> tuple[dict[str, Any], bytes]:
+        """Wait for a whole frame."""
+        while True:
+            frame = self.take()
+            if frame:
+                return frame
+            self.feed()
+
+    def send(self, header: dict[str, Any], body: bytes = b"") -> None:
+        head = json.dumps(header).encode()
+        for data in (FRAME.pack(MAGIC, len(head), len(body)) + head, body):
+            view = memoryview(data)
+            while view:
+                view = view[os.write(1, view) :]

@@ -1,0 +1,187 @@
+"""The writable tree of a sandbox: an overlay over the seed where the engine can, a filled volume where not.
+
+Each workspace has a directory `<home>/work/<run>/<name>` with its owner's marks, and a volume of the engine. The
+seed is the lower layer: it is read, never written, and never removed while a volume stands on it.
+"""
+
+import contextlib
+import fcntl
+import json
+import os
+import shutil
+import stat
+import time
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Literal
+
+import docker
+import docker.errors
+import msgspec
+
+from sandboxes.base import SandboxUnavailable, Spec
+from sandboxes.owner import home_id
+
+Mode = Literal["overlay", "volume"]
+OVERLAY_OPTIONS = "index=off,redirect_dir=on,nosuid,nodev"
+"""`redirect_dir` lets directories of the seed be renamed; `index=off` lets an upper outlive a remade seed."""
+MARKS = "owner.json"
+REMOVAL_SECONDS = 20.0
+
+
+class OverlayRefused(Exception):
+    """The engine cannot make an overlay of our directories; the text says why."""
+
+
+class Workspace(msgspec.Struct, frozen=True):
+    """Where one sandbox's tree lives."""
+
+    volume: str
+    directory: Path
+    named: bool
+    mode: Mode
+    fresh: bool
+    """Nothing has been done in it yet."""
+
+    @property
+    def filled(self) -> Path:
+        """Exists once a volume of the mode `volume` has all of its seed."""
+        return self.directory / "filled"
+
+
+def agent_uid() -> int:
+    """The user commands run as, and who has to own a seed: this process's user, 1000 where that is root."""
+    return os.getuid() or 1000
+
+
+@contextmanager
+def locked(home: Path, shared: bool) -> Iterator[None]:
+    """Against the race between one process that stands a workspace on a seed and another that removes seeds."""
+    home.mkdir(parents=True, exist_ok=True)
+    with (home / "seeds.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
+        yield
+
+
+def overlay_obstacle(home: Path, seed: Path) -> str:
+    """Why the seed cannot be the lower layer of an overlay here; empty when nothing is known against it."""
+    for path in (home, seed):
+        if set(str(path)) & set(",:\\\"'\n"):
+            return f"{path} has a character that mount options cannot carry"
+    if seed.stat().st_uid != agent_uid():
+        return f"{seed} does not belong to user {agent_uid()}"
+    return ""
+
+
+def prepare(client: docker.APIClient, home: Path, spec: Spec, mode: Mode, marks: Mapping[str, str]) -> Workspace:
+    """Make the workspace of `spec`, or find the named one again. Nothing is copied in the mode `overlay`."""
+    seed = spec.seed.resolve()
+    name = spec.workspace or f"{spec.purpose}-{uuid.uuid4().hex[:12]}"
+    directory = home.resolve() / "work" / spec.run / name
+    volume = f"loopwright-{home_id(home)}-{spec.run}-{name}"
+    with locked(home, shared=True):
+        if not seed.is_dir():
+            raise SandboxUnavailable("the seed is missing", f"{seed} is no directory", "make the seed again")
+        directory.mkdir(parents=True, exist_ok=True)
+        (directory / MARKS).write_text(json.dumps(dict(marks)))
+        found = inspect(client, volume) if spec.workspace else None
+        if found is not None:
+            space = reopen(found, volume, directory, seed)
+            if space.mode == "overlay" or space.filled.exists():
+                return space
+            remove_volume(client, volume)
+        options = overlay(directory, seed) if mode == "overlay" else {}
+        fresh = mode == "volume" or not any((directory / "upper").iterdir())
+        client.create_volume(volume, driver="local", driver_opts=options, labels=dict(marks))
+    return Workspace(volume, directory, spec.workspace is not None, mode, fresh)
+
+
+def overlay(directory: Path, seed: Path) -> dict[str, str]:
+    """The driver options of an overlay; its upper directory has to be like the root of the seed."""
+    upper, work = directory / "upper", directory / "work"
+    for path in (upper, work):
+        path.mkdir(exist_ok=True)
+    info = seed.stat()
+    if upper.stat().st_uid != info.st_uid:
+        os.chown(upper, info.st_uid, info.st_gid)
+    upper.chmod(stat.S_IMODE(info.st_mode))
+    return {
+        "type": "overlay",
+        "device": "overlay",
+        "o": f"lowerdir={seed},upperdir={upper},workdir={work},{OVERLAY_OPTIONS}",
+    }
+
+
+def reopen(found: Mapping[str, object], volume: str, directory: Path, seed: Path) -> Workspace:
+    """A named workspace that is already there, with everything in it."""
+    options = found.get("Options")
+    if not isinstance(options, dict) or "o" not in options:
+        return Workspace(volume, directory, True, "volume", False)
+    if f"lowerdir={seed}," not in str(options["o"]):
+        raise SandboxUnavailable(
+            f"the workspace {directory.name!r} stands on another seed",
+            f"it was made with {options['o']}",
+            "discard the run, or open it with the seed it was made from",
+        )
+    return Workspace(volume, directory, True, "overlay", False)
+
+
+def inspect(client: docker.APIClient, volume: str) -> Mapping[str, object] | None:
+    try:
+        found: Mapping[str, object] = client.inspect_volume(volume)
+    except docker.errors.NotFound:
+        return None
+    return found
+
+
+def refusal(space: Workspace, error: docker.errors.APIError) -> "OverlayRefused | None":
+    """What a failed start means: that the engine cannot make overlays here, or something else (None)."""
+    text = str(error.explanation or error)
+    if space.mode == "overlay" and space.fresh and "mount" in text:
+        return OverlayRefused(text.strip()[-300:])
+    return None
+
+
+def remove(client: docker.APIClient, volume: str, directory: Path) -> None:
+    """The volume, then the directory. The container that used it has to be gone."""
+    remove_volume(client, volume)
+    remove_tree(directory)
+
+
+def remove_volume(client: docker.APIClient, volume: str) -> None:
+    """Remove a volume; the engine may take a moment to see that its container is gone."""
+    deadline = time.monotonic() + REMOVAL_SECONDS
+    while True:
+        try:
+            client.remove_volume(volume)
+        except docker.errors.NotFound:
+            return
+        except docker.errors.APIError as error:
+            if error.status_code != 409 or time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)
+        else:
+            return
+
+
+def remove_tree(directory: Path) -> None:
+    """Remove a directory the agent has written in: never through a link, and whatever modes it has set.
+
+    The overlay's inner work directory is root's and closed, and empty once unmounted: `rmdir` is allowed to us
+    where a look into it is not.
+    """
+    shutil.rmtree(directory, onerror=lambda *_: None)
+    if directory.exists():
+        for root, names, _ in os.walk(directory):
+            for name in names:
+                path = Path(root, name)
+                if not path.is_symlink():
+                    with contextlib.suppress(OSError):
+                        path.chmod(0o700)
+                    with contextlib.suppress(OSError):
+                        path.rmdir()
+        shutil.rmtree(directory, ignore_errors=True)
+    with contextlib.suppress(OSError):
+        directory.parent.rmdir()
