@@ -16,6 +16,9 @@ class ToolSchema(msgspec.Struct, frozen=True):
     input_schema: dict[str, Any]
 
 
+Effort = Literal["low", "medium", "high", "xhigh", "max"]
+
+
 class Request(msgspec.Struct, frozen=True, kw_only=True):
     """One call. `messages` are wire JSON, encoded once and never again: each request extends the one before."""
 
@@ -25,6 +28,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     max_tokens: int
     schema: dict[str, Any] | None = None
     """A JSON schema the reply's text must follow (`output_config.format`)."""
+    effort: Effort | None = None
+    """How hard the model should try, where its profile knows of effort."""
 
 
 class ToolCall(msgspec.Struct, frozen=True):
@@ -47,6 +52,10 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
     model: str
     request_id: str = ""
     micros: int = 0
+    geo: str = ""
+    """The region the server says it ran in; some regions cost more."""
+    detail: str = ""
+    """With the stop reason `refusal`: its category, where the server names one."""
 
 
 ErrorKind = Literal[

@@ -1,0 +1,227 @@
+"""A model behind the Messages API, by the SDK's authenticated client.
+
+The SDK gives credentials, base URL, proxies and headers, exactly as it documents them. The body goes through it as
+bytes (`post(content=...)`) and the stream is read here: measured against `messages.create(stream=True)` this takes
+half the time at 100 messages and a third at 400, because nothing that was sent before is serialised again.
+The import of the SDK takes a second, so it waits for the first use or for `warm()` in a thread.
+"""
+
+import contextlib
+import os
+import socket
+import threading
+import time
+import weakref
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from harness.models import errors
+from harness.models.base import ModelError, Reply, Request
+from harness.models.catalog import Profile
+from harness.models.stream import Broken, Collector, events
+from harness.models.wire import body
+
+if TYPE_CHECKING:
+    import anthropic
+    import httpx2
+
+SILENCE = 300.0
+"""Seconds without a byte after which a stream is given up. The API sends pings far more often."""
+CONNECT = 10.0
+"""Seconds to connect in; an attempt that is connecting hears of `interrupt` only after them."""
+
+
+class MessagesModel:
+    """The model of `profile`. Thread-safe: one client serves all conversations.
+
+    The server is `base_url`, else the profile's own, else where the SDK's environment says. A profile with a
+    server of its own gets the key of its `key_env` and never the user's Anthropic key.
+    """
+
+    def __init__(self, profile: Profile, *, base_url: str | None = None) -> None:
+        self.profile, self._base_url = profile, base_url
+        self._client: anthropic.Anthropic | None = None
+        self._lock = threading.Lock()
+        self._sockets: weakref.WeakSet[socket.socket] = weakref.WeakSet()
+        self._interrupts = 0
+        self._here = threading.local()
+
+    @property
+    def name(self) -> str:
+        return self.profile.name
+
+    def warm(self) -> None:
+        """Import the SDK and make the client. Meant for a thread; what fails here fails again at the first use."""
+        with contextlib.suppress(ModelError):
+            self._ready()
+
+    def attempt(
+        self, request: Request, *, timeout: float, on_text: Callable[[str, str], None] | None = None
+    ) -> Reply:
+        """See `Model.attempt`."""
+        client = self._ready()
+        started = time.monotonic()
+        self._here.born = born = self._interrupts
+        collector = Collector(on_text)
+        headers, failure = self._exchange(client, body(self.profile, request), collector, started + timeout)
+        passed = time.monotonic() - started
+        if collector.whole:  # what became of the connection after that does not matter
+            request_id = headers.get("request-id", "")
+            return collector.reply(model=self.name, request_id=request_id, micros=int(passed * 1_000_000))
+        if collector.error is not None:
+            said = collector.error
+            raise errors.from_event(said.type, said.code, _clean(client, said.message))
+        failure = failure or ModelError("cut", "the stream ended before the reply did", charged=True)
+        if self._interrupts != born:
+            failure = ModelError("cut", "interrupted", charged=failure.charged)
+        elif passed >= timeout:
+            failure = ModelError("timeout", f"no reply within {timeout:.0f} s", charged=failure.charged)
+        raise failure
+
+    def interrupt(self) -> None:
+        """Close the streams that are open, from another thread: their attempts fail as `cut`."""
+        with self._lock:
+            self._interrupts += 1
+            for connection in list(self._sockets):
+                _shut(connection)
+
+    def close(self) -> None:
+        """Close all connections, for good."""
+        self.interrupt()
+        if self._client is not None:
+            self._client.close()
+
+    def _exchange(
+        self, client: "anthropic.Anthropic", sent: bytes, collector: Collector, until: float
+    ) -> tuple[dict[str, str], ModelError | None]:
+        """Send a body and feed the collector. Gives the headers of the answer, and what went wrong."""
+        import anthropic
+        import httpx2
+
+        left = max(0.001, until - time.monotonic())
+        limits = httpx2.Timeout(connect=min(CONNECT, left), read=min(SILENCE, left), write=60.0, pool=left)
+        try:
+            response = client.post(
+                "/v1/messages", cast_to=httpx2.Response, content=sent, stream=True, options={"timeout": limits}
+            )
+        except anthropic.AnthropicError as error:
+            return {}, _refused(client, error)
+        except TypeError as error:  # the SDK's way to say that it has nothing to authenticate with
+            if "authentication" not in str(error):
+                raise
+            return {}, ModelError("auth", f"no credentials. {errors.FIXES['auth']}", charged=False)
+        headers = dict(response.headers)
+        try:
+            kind = headers.get("content-type", "")
+            if not kind.startswith("text/event-stream"):
+                where = f"{response.url.host}{response.url.path}"
+                why = f"{where} answered {kind or 'without a type'}, not an event stream. {errors.FIXES['not_found']}"
+                return headers, ModelError("not_found", why, charged=False, status=response.status_code)
+            with _alarm(response, until - time.monotonic()):
+                for event in events(response.iter_bytes()):
+                    collector.feed(event)
+        except httpx2.TimeoutException:
+            return headers, ModelError("timeout", f"the stream was silent for {limits.read} s", charged=True)
+        except (httpx2.HTTPError, httpx2.StreamError) as error:
+            return headers, ModelError("cut", f"the stream broke off: {_clean(client, str(error))}", charged=True)
+        except Broken as error:
+            why = f"the stream holds what is no event: {_clean(client, str(error))}"
+            return headers, ModelError("server", why, charged=True)
+        finally:
+            response.close()
+        return headers, None
+
+    def _ready(self) -> "anthropic.Anthropic":
+        with self._lock:
+            if self._client is None:
+                self._client = self._make()
+            return self._client
+
+    def _make(self) -> "anthropic.Anthropic":
+        import anthropic
+
+        http = anthropic.DefaultHttpxClient(event_hooks={"request": [self._watch]})
+        common: dict[str, Any] = {"max_retries": 0, "http_client": http}
+        try:
+            if self._base_url is None and self.profile.base_url is not None:
+                key = os.environ.get(self.profile.key_env, "") if self.profile.key_env else ""
+                client = anthropic.Anthropic(base_url=self.profile.base_url, api_key=key or "none", **common)
+            else:
+                client = anthropic.Anthropic(base_url=self._base_url, **common)
+        except (anthropic.AnthropicError, ValueError, OSError) as error:
+            why = f"the SDK finds no usable credentials: {error} {errors.FIXES['auth']}"
+            raise ModelError("auth", why, charged=False) from None
+        for secret in filter(None, (client.api_key, client.auth_token)):
+            if not (secret.isascii() and secret.isprintable() and " " not in secret):
+                why = "the key holds blanks, line ends or characters that no header can carry"
+                raise ModelError("auth", f"{why}. {errors.FIXES['auth']}", charged=False)
+        return client
+
+    def _watch(self, request: "httpx2.Request") -> None:
+        request.extensions = {**request.extensions, "trace": self._opened}
+
+    def _opened(self, name: str, info: dict[str, Any]) -> None:
+        """Remember each new connection, so that `interrupt` can shut it: closing alone wakes nobody who reads."""
+        if not name.endswith(("connect_tcp.complete", "start_tls.complete")):
+            return
+        connection = info["return_value"].get_extra_info("socket")
+        with self._lock:
+            self._sockets.add(connection)
+            if self._here.born != self._interrupts:
+                _shut(connection)
+
+
+def _refused(client: "anthropic.Anthropic", error: Exception) -> ModelError:
+    """What an error of the SDK means, raised before the stream began."""
+    import anthropic
+    import httpx2
+
+    match error:
+        case anthropic.APIStatusError():
+            message, kind = _clean(client, error.api_message or ""), error.type or ""
+            headers = error.response.headers
+            return errors.from_status(error.status_code, kind, error.error_code or "", message, headers)
+        case anthropic.APIConnectionError():
+            pass
+        case _:
+            why = f"{_clean(client, str(error))} {errors.FIXES['auth']}"
+            return ModelError("auth", why, charged=False)
+    cause, host = error.__cause__, client.base_url.host
+    match cause:
+        case httpx2.ConnectError() | httpx2.ConnectTimeout() | httpx2.PoolTimeout() | httpx2.ProxyError():
+            sent, slow = False, False
+        case httpx2.LocalProtocolError() | httpx2.UnsupportedProtocol():  # its words may quote a header
+            why = f"the request to {host} cannot be sent as HTTP. Check ANTHROPIC_BASE_URL and custom headers."
+            return ModelError("bad_request", why, charged=False)
+        case _:
+            sent, slow = True, isinstance(cause, httpx2.TimeoutException)
+    if slow:
+        return ModelError("timeout", f"{host} does not answer", charged=sent)
+    why = _clean(client, str(cause or error)) or type(cause).__name__
+    return ModelError("unreachable", f"{host}: {why}. {errors.FIXES['unreachable']}", charged=sent)
+
+
+def _clean(client: "anthropic.Anthropic", message: str) -> str:
+    """Foreign words without the key that they may quote, and no longer than a person reads."""
+    for secret in (client.api_key, client.auth_token):
+        if secret and len(secret) > 7:
+            message = message.replace(secret, "[key]")
+    return message[:1_000]
+
+
+def _shut(connection: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        socket.socket.shutdown(connection, socket.SHUT_RDWR)
+
+
+@contextlib.contextmanager
+def _alarm(response: "httpx2.Response", seconds: float) -> Iterator[None]:
+    """Shut the connection of `response` when the time is over: reading alone is bounded per read only."""
+    connection = response.extensions["network_stream"].get_extra_info("socket")
+    timer = threading.Timer(max(0.0, seconds), _shut, [connection])
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
