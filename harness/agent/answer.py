@@ -10,6 +10,10 @@ from sandboxes.base import WORKSPACE, Result
 Status = Literal["ok", "error", "environment", "skipped"]
 
 
+PATH_CHARS = 4_000
+"""The longest path: below the kernel's limit of 4,096 bytes, which longer names run into by themselves."""
+
+
 class Answer(msgspec.Struct, frozen=True):
     """The result of a call. A failing command is `ok`: it did what was asked, and its exit code is in the text."""
 
@@ -23,8 +27,8 @@ class Mistake(Exception):
 
 def whole_path(path: str) -> str:
     """The absolute path inside the sandbox of what a model named. Raises `Mistake`."""
-    if not path or "\0" in path:
-        raise Mistake("a path has at least one character and no NUL")
+    if not path or "\0" in path or len(path) > PATH_CHARS:
+        raise Mistake(f"a path has 1 to {PATH_CHARS} characters and no NUL")
     return posixpath.join(WORKSPACE, path)
 
 

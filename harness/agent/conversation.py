@@ -19,10 +19,8 @@ from harness.events import (
     ToolStarted,
     Usage,
 )
+from harness.models import bound
 from harness.models.base import Request, ToolCall, ToolSchema
-
-SERVER_PROMPT = 1_000
-"""Tokens that a server adds to a request by itself when there are tools; Anthropic documents several hundred."""
 
 _FLEETING = re.compile(r"\b\d+(?:\.\d+)? ?(?:ms|s|sec|seconds)\b|\b0x[0-9a-f]{4,}\b")
 _tools = msgspec.json.Decoder(tuple[ToolSchema, ...])
@@ -63,8 +61,6 @@ class Conversation:
         """What the last reply wants run."""
         self.waiting = False
         """The last message is the user's: it is sent or about to be, and nothing can be added to it."""
-        self.hollow = False
-        """The last reply has no content, so that no server takes it back."""
         self.final: tuple[ToolFinished, ToolCall] | None = None
         """The call that ended the conversation."""
         self.said: list[str] = []
@@ -80,7 +76,7 @@ class Conversation:
         self._answers: list[ToolFinished | None] = []
         self._started: set[str] = set()
         self._turn_keys: set[bytes] = set()
-        self._overhead = len(opened.system.encode()) + len(opened.tools.encode()) + SERVER_PROMPT
+        self._overhead = len(opened.system.encode()) + len(opened.tools.encode())
         self._schema = 0
 
     @classmethod
@@ -110,13 +106,12 @@ class Conversation:
         )
 
     def bound(self) -> int:
-        """Tokens the prompt of the current request cannot exceed, since no token is shorter than a byte."""
-        if self.usage is None:
-            return self._overhead + self._schema + self.bytes_since
-        return self.usage.prompt + self.usage.output + self.bytes_since
+        """Tokens that the prompt of the current request cannot exceed."""
+        before_first = 0 if self.usage else self._overhead + self._schema
+        return bound(self.usage, before_first + self.bytes_since)
 
     def unanswered(self) -> Iterator[tuple[ToolCall, bool]]:
-        """The calls of the last reply without a result, and whether each was started; may be answered meanwhile."""
+        """The calls of the last reply without a result, and whether each was started; answer as you go."""
         for place, call in enumerate(self.calls):
             if self._answers[place] is None:
                 yield call, call.id in self._started
@@ -158,7 +153,7 @@ class Conversation:
         blocks = json.loads(event.wire)["content"]
         self.calls = _calls(blocks, event.stop_reason)
         self._answers = [None] * len(self.calls)
-        self.waiting, self.hollow = False, not blocks
+        self.waiting = False
         self.stop_reason, self.text, self.usage = event.stop_reason, event.text, event.usage
         self.turns += 1
         self.bytes_since = 0
@@ -204,10 +199,10 @@ def _result(event: ToolFinished) -> dict[str, Any]:
 
 
 def _calls(blocks: list[dict[str, Any]], stop_reason: str) -> tuple[ToolCall, ...]:
-    """The tool calls of a reply; one that stands last in a reply without room for more may be cut off."""
-    cut = blocks[-1] if blocks and stop_reason == "max_tokens" else None
+    """The tool calls of a reply; an empty one at the end of a reply that ran out of room was cut off."""
+    cut = blocks[-1] if stop_reason == "max_tokens" else None
     return tuple(
-        ToolCall(block["id"], block["name"], block["input"] if block is not cut else None)
+        ToolCall(block["id"], block["name"], block["input"] or (None if block is cut else {}))
         for block in blocks
         if block.get("type") == "tool_use"
     )

@@ -16,6 +16,11 @@ FILE_BYTES = 16 * 1024 * 1024
 WRITE_BYTES = 256 * 1024
 """The largest file that is written, as in agent_toolset_20260401."""
 
+REDACTED = "[redacted:"
+"""How every mark of `harness.clean` begins: what the model was shown in the place of a credential."""
+
+_NO_MARKS = f"{REDACTED}...] stands for something you were not shown; use edit on the parts around it"
+
 _PARSE = """
 import sys
 sys.stdout.reconfigure(errors="replace")
@@ -87,6 +92,8 @@ def read(sandbox: Sandbox, args: Read) -> Answer:
 
 def write(sandbox: Sandbox, args: Write) -> Answer:
     path, data = whole_path(args.file_path), args.content.encode()
+    if REDACTED in args.content and REDACTED.encode() not in _before(sandbox, path):
+        raise Mistake(_NO_MARKS)
     if len(data) > WRITE_BYTES:
         raise Mistake(f"{len(data)} bytes are more than the {WRITE_BYTES} that can be written at once")
     broken = _broken(sandbox, path, data)
@@ -105,6 +112,8 @@ def edit(sandbox: Sandbox, args: Edit) -> Answer:
     crlf = b"\r\n" in data and data.count(b"\n") == data.count(b"\r\n")
     text = data.decode(errors="surrogateescape")
     old, new = args.old_string, args.new_string
+    if REDACTED in new and REDACTED not in text:
+        raise Mistake(_NO_MARKS)
     if crlf:
         text, old, new = (part.replace("\r\n", "\n") for part in (text, old, new))
     count = text.count(old)

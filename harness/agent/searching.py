@@ -9,6 +9,8 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from harness.agent.answer import Answer, Mistake, shown, text_of, whole_path
 from sandboxes.base import WORKSPACE, Result, Sandbox
 
+PATTERN_CHARS = 2_000
+
 GREP_BYTES, GREP_LINE = 20_000, 500
 """What one `grep` shows, and how much of a line."""
 
@@ -34,8 +36,7 @@ class Glob(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def grep(sandbox: Sandbox, args: Grep) -> Answer:
-    if not args.pattern or "\0" in args.pattern:
-        raise Mistake("a pattern has at least one character and no NUL")
+    _check_pattern(args.pattern)
     command = ["grep", "-rnHIE", "--exclude-dir=.git", "-e", args.pattern]
     if args.path is not UNSET:
         whole_path(args.path)
@@ -69,8 +70,7 @@ def glob(sandbox: Sandbox, args: Glob) -> Answer:
 
 def find_command(place: str, pattern: str) -> list[str]:
     """The `find` that prints `seconds TAB path NUL` for each file below `place` (absolute) that matches a glob."""
-    if not pattern or "\0" in pattern:
-        raise Mistake("a pattern has at least one character and no NUL")
+    _check_pattern(pattern)
     root = place.rstrip("/") + "/"
     pattern = pattern.removeprefix(root)
     if pattern.startswith("/") or ".." in pattern.split("/"):
@@ -86,18 +86,18 @@ def expression(pattern: str) -> str:
     depth, out, at = 0, "", 0
     while at < len(pattern):
         rest = pattern[at:]
-        if (at == 0 or pattern[at - 1] == "/") and rest.startswith("**/"):
-            out, at = out + "(.*/)?", at + 3
-            continue
-        if rest.startswith("**"):
-            out, at = out + ".*", at + 2
+        if stars := re.match(r"\*+", rest):
+            whole = stars[0] == "**" and (at == 0 or pattern[at - 1] == "/")
+            after = rest[2:3]
+            if whole and after in ("", "/"):
+                out, at = out + ("(.*/)?" if after else ".*"), at + 3
+            else:
+                out, at = out + "[^/]*", at + stars.end()
             continue
         if group := re.match(r"\[([!^]?)(\]?[^\]/]*)\]", rest):
             out, at = out + f"[{'^' if group[1] else ''}{group[2]}]", at + group.end()
             continue
         match rest[0]:
-            case "*":
-                out += "[^/]*"
             case "?":
                 out += "[^/]"
             case "{" if braces:
@@ -110,6 +110,11 @@ def expression(pattern: str) -> str:
                 out += _escaped(other)
         at += 1
     return out + ")" * depth
+
+
+def _check_pattern(pattern: str) -> None:
+    if not pattern or "\0" in pattern or len(pattern) > PATTERN_CHARS:
+        raise Mistake(f"a pattern has 1 to {PATTERN_CHARS} characters and no NUL")
 
 
 def _escaped(text: str) -> str:

@@ -72,7 +72,7 @@ class Tool(Struct, frozen=True):
 
 
 class Toolbox:
-    """A frozen set of tools over one sandbox. Every text passes `clean` before the model or the journal sees it."""
+    """A frozen set of tools over one sandbox. Every text passes `clean` before model or journal see it."""
 
     def __init__(self, sandbox: Sandbox, tools: tuple[Tool, ...], clean: Callable[[str], str] = str) -> None:
         self._sandbox, self.clean = sandbox, clean

@@ -111,7 +111,7 @@ def _quiet(conversation: Conversation) -> Generator[Event, None, Ending | None]:
     """A reply without a call: the answer of a checker; a maker is reminded, once, that there are two ways out."""
     why, text = ("cut", CUT) if conversation.stop_reason == "max_tokens" else ("quiet", QUIET)
     answered = why == "quiet" and conversation.role != "maker"
-    if answered or conversation.hollow or why in conversation.told:
+    if answered or why in conversation.told:
         return Ending(kind="quiet", text=conversation.text)
     yield from _tell(conversation, why, text)
     return None

@@ -1,0 +1,90 @@
+"""What the tests of the agent share: conversations by hand, and the real parts under them."""
+
+from typing import Any
+
+import msgspec
+from hypothesis import strategies as st
+
+from harness.agent import Conversation
+from harness.events import Event, ModelReplied, ModelRequested, Told, ToolFinished, ToolStarted, Usage
+from harness.models.base import ToolSchema
+
+NAME = "maker.1"
+ECHO = ToolSchema("echo", "Says it.", {"type": "object", "properties": {"words": {"type": "string"}}})
+
+
+def opened(**fields: Any) -> Conversation:
+    """A conversation that has just begun."""
+    given = {"id": NAME, "role": "maker", "model": "m", "system": "Work.", "tools": (ECHO,), "first": "Do it."}
+    return Conversation.open(**(given | fields))
+
+
+def requested(call: int, attempt: int = 1) -> ModelRequested:
+    return ModelRequested(conversation=NAME, call=call, attempt=attempt, model="m", reserved=7)
+
+
+def replied(call: int, *blocks: dict[str, Any], stop: str = "tool_use", prompt: int = 100) -> ModelReplied:
+    words = "".join(block.get("text", "") for block in blocks)
+    return ModelReplied(
+        conversation=NAME,
+        call=call,
+        model="m",
+        stop_reason=stop,
+        usage=Usage(input=prompt, output=10),
+        cost=1,
+        calls=sum(block["type"] == "tool_use" for block in blocks),
+        micros=1,
+        text=words,
+        wire=msgspec.json.encode({"role": "assistant", "content": blocks}).decode(),
+    )
+
+
+def use(id: str, name: str = "echo", **given: Any) -> dict[str, Any]:
+    return {"type": "tool_use", "id": id, "name": name, "input": given}
+
+
+def said(text: str) -> dict[str, Any]:
+    return {"type": "text", "text": text}
+
+
+def started(id: str, name: str = "echo") -> ToolStarted:
+    return ToolStarted(conversation=NAME, call=id, name=name, summary="")
+
+
+def finished(id: str, output: str = "done", status: Any = "ok", **more: Any) -> ToolFinished:
+    return ToolFinished(conversation=NAME, call=id, name="echo", status=status, micros=1, output=output, **more)
+
+
+def told(text: str, why: str = "steer") -> Told:
+    return Told(conversation=NAME, why=why, text=text)
+
+
+def messages(conversation: Conversation) -> tuple[bytes, ...]:
+    """What would be sent now."""
+    return conversation.request(1_000).messages
+
+
+NASTY = "ab <>/\\\"'\n\t\r\x00\x7fé\u2028\ufeff\uffff😀"
+
+
+@st.composite
+def histories(draw: st.DrawFn) -> list[Event]:
+    """Everything that can happen in a conversation up to any moment, failed attempts and interleaving included."""
+    words = st.text(NASTY, max_size=12)
+    events: list[Event] = []
+    for call in range(1, draw(st.integers(0, 5)) + 1):
+        events += [requested(call, attempt) for attempt in range(1, draw(st.integers(1, 3)) + 1)]
+        events += [told(draw(words))] * draw(st.integers(0, 1))
+        ids = [f"{call}.{place}" for place in range(draw(st.integers(0, 3)))]
+        blocks = [said(draw(words)), *(use(id, words=draw(words)) for id in ids)]
+        events.append(replied(call, *blocks, stop=draw(st.sampled_from(["tool_use", "end_turn", "max_tokens"]))))
+        for id in ids:
+            events += [started(id)] * draw(st.integers(0, 1))
+            status = draw(st.sampled_from(["ok", "error", "environment", "skipped"]))
+            events.append(finished(id, draw(words), status))
+        events += [
+            told(draw(words), draw(st.sampled_from(["steer", "quiet"]))) for _ in range(draw(st.integers(0, 2)))
+        ]
+        if not ids:
+            events.append(told("go on", "quiet"))
+    return events[: draw(st.integers(0, len(events)))]
