@@ -1,0 +1,45 @@
+"""The journal is the state: every fact about a run, appended once and chained by hashes. All else is a fold."""
+
+from harness.journal.base import (
+    Command,
+    JournalError,
+    JournalUnavailable,
+    Record,
+    RunExists,
+    RunHeld,
+    StaleEpoch,
+    UnknownRun,
+    Verified,
+)
+from harness.journal.cost import Accounts, Spend, by_model, by_role, cost
+from harness.journal.phase import Phase
+from harness.journal.state import Conversation, Iteration, State, apply, fold
+from harness.journal.store import Journal
+from harness.journal.summary import Summary
+from harness.journal.timeline import line
+
+__all__ = [
+    "Accounts",
+    "Command",
+    "Conversation",
+    "Iteration",
+    "Journal",
+    "JournalError",
+    "JournalUnavailable",
+    "Phase",
+    "Record",
+    "RunExists",
+    "RunHeld",
+    "Spend",
+    "StaleEpoch",
+    "State",
+    "Summary",
+    "UnknownRun",
+    "Verified",
+    "apply",
+    "by_model",
+    "by_role",
+    "cost",
+    "fold",
+    "line",
+]

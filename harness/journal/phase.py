@@ -1,0 +1,40 @@
+"""Where in its pursuit a run stands, so that `resume` and every list say the same."""
+
+from typing import Literal
+
+from harness.events import (
+    BranchIntended,
+    CandidateMade,
+    ConversationOpened,
+    Event,
+    GateStarted,
+    IterationFinished,
+    IterationStarted,
+    RunFinished,
+    VerdictGiven,
+)
+
+Phase = Literal["created", "baseline", "making", "judging", "checking", "publishing", "finished"]
+
+
+def after(phase: Phase, event: Event) -> Phase:
+    """The phase that `event` leads to."""
+    match event:
+        case RunFinished():
+            return "finished"
+        case BranchIntended():
+            return "publishing"
+        case IterationFinished():
+            return "publishing" if event.green and event.accepted else "making"
+        case IterationStarted():
+            return "making"
+        case CandidateMade():
+            return "judging"
+        case GateStarted():
+            return "judging" if event.place == "candidate" else "baseline"
+        case ConversationOpened():
+            return "checking" if event.role == "checker" else phase
+        case VerdictGiven():
+            return "checking"
+        case _:
+            return phase

@@ -1,0 +1,295 @@
+"""What a run has come to: the fold from which the loop goes on, a screen is drawn and a run is resumed."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from gates.base import Failure, GateResult
+from harness.events import (
+    BranchIntended,
+    BranchMade,
+    BreakerTripped,
+    CandidateMade,
+    CommandReceived,
+    ConversationEnded,
+    ConversationOpened,
+    GateFinished,
+    GateStarted,
+    IterationFinished,
+    IterationStarted,
+    ModelReplied,
+    NoteLearned,
+    NotesInjected,
+    Notice,
+    RunClaimed,
+    RunCreated,
+    RunFinished,
+    SandboxClosed,
+    SandboxOpened,
+    Usage,
+    VerdictGiven,
+)
+from harness.journal.base import Record
+from harness.journal.cost import Accounts, Meter, role_of
+from harness.journal.phase import Phase, after
+
+
+class Conversation(msgspec.Struct, frozen=True, kw_only=True):
+    """One conversation. `opened` is the sequence number to read it from; `ended` is None while it can go on."""
+
+    name: str
+    role: str
+    model: str
+    iteration: int
+    opened: int
+    turns: int = 0
+    ended: ConversationEnded | None = None
+
+
+class Iteration(msgspec.Struct, frozen=True, kw_only=True):
+    """One iteration. `ending` and `detail` say how the maker's last conversation ended, empty while it has not."""
+
+    n: int
+    parent: str
+    model: str
+    started: int
+    conversations: tuple[str, ...] = ()
+    """The maker's, in order."""
+    ending: str = ""
+    detail: str = ""
+    candidate: CandidateMade | None = None
+    gates: dict[str, GateFinished] = {}
+    verdicts: tuple[VerdictGiven, ...] = ()
+    finished: IterationFinished | None = None
+
+
+class State(msgspec.Struct, frozen=True, kw_only=True):
+    """A run as its events tell it. Times are microseconds since 1970, money is micro-dollars."""
+
+    run: str = ""
+    created: RunCreated | None = None
+    epoch: int = 0
+    owner: str = ""
+    phase: Phase = "created"
+    started: int = 0
+    touched: int = 0
+    """When the last event was stored."""
+    ended: int = 0
+    seq: int = 0
+    head: str = ""
+    finished: RunFinished | None = None
+    baseline: dict[str, GateResult] = {}
+    iterations: tuple[Iteration, ...] = ()
+    conversations: dict[str, Conversation] = {}
+    accounts: Accounts = Accounts()
+    notices: tuple[Notice, ...] = ()
+    tripped: tuple[BreakerTripped, ...] = ()
+    acknowledged: int = 0
+    """The last command that was."""
+    branch_intended: BranchIntended | None = None
+    branch_made: BranchMade | None = None
+    sandboxes: tuple[SandboxOpened, ...] = ()
+    """Opened and not closed."""
+    running: tuple[GateStarted, ...] = ()
+    """Gates that were started and have not finished."""
+    notes: tuple[str, ...] = ()
+    """Ids of the notes that were injected."""
+    learned: tuple[NoteLearned, ...] = ()
+
+    @property
+    def turns(self) -> int:
+        """Replies of all models."""
+        return self.accounts.calls()
+
+    @property
+    def maker_turns(self) -> int:
+        return self.accounts.calls("maker")
+
+    @property
+    def cost(self) -> int:
+        """Settled, charged for failures, and held for attempts whose outcome is unknown."""
+        return self.accounts.cost
+
+    @property
+    def usage(self) -> Usage:
+        return self.accounts.usage
+
+    @property
+    def best(self) -> CandidateMade | None:
+        """The candidate to keep: the highest score, the later one of equals.
+
+        Without any score (the run ended before a gate could speak) the last candidate that changes something.
+        """
+        scored = [it for it in self.iterations if it.candidate and it.finished and it.finished.score]
+        if scored:
+            return max(scored, key=lambda it: (it.finished.score, it.n) if it.finished else ((), 0)).candidate
+        base = self.created.base_tree if self.created else ""
+        made = [it.candidate for it in self.iterations if it.candidate and it.candidate.tree != base]
+        return made[-1] if made else None
+
+
+def fold(records: Iterable[Record], state: State | None = None) -> State:
+    """The state after `records`, going on from `state` when one is given.
+
+    Records that change nothing here (tool calls, texts) may be left out.
+    """
+    state = state or State()
+    meter = Meter(state.accounts)
+    turns: dict[str, int] = {}
+    last: Record | None = None
+    for last in records:
+        event = last.event
+        if meter.add(event):
+            if type(event) is ModelReplied:
+                turns[event.conversation] = turns.get(event.conversation, 0) + 1
+        elif changes := _changes(state, last):
+            state = msgspec.structs.replace(state, **changes)
+    if last is None:
+        return state
+    talks = dict(state.conversations) if turns else state.conversations
+    for name in turns.keys() & talks.keys():
+        talks[name] = msgspec.structs.replace(talks[name], turns=talks[name].turns + turns[name])
+    return msgspec.structs.replace(
+        state,
+        run=last.run,
+        seq=last.seq,
+        head=last.hash,
+        touched=last.ts,
+        conversations=talks,
+        accounts=meter.accounts(),
+    )
+
+
+def apply(state: State, record: Record) -> State:
+    """The state after one more record."""
+    return fold((record,), state)
+
+
+def _changes(state: State, record: Record) -> dict[str, Any]:
+    event = record.event
+    changes: dict[str, Any] = {}
+    if (phase := after(state.phase, event)) != state.phase:
+        changes["phase"] = phase
+    match event:
+        case RunCreated():
+            changes |= {"created": event, "started": record.ts}
+        case RunClaimed():
+            # what the process before had open died with it
+            changes |= {"owner": event.owner, "epoch": record.epoch, "sandboxes": (), "running": ()}
+        case RunFinished():
+            changes |= {"finished": event, "ended": record.ts}
+        case Notice():
+            changes["notices"] = (*state.notices, event)
+        case BreakerTripped():
+            changes["tripped"] = (*state.tripped, event)
+        case CommandReceived():
+            changes["acknowledged"] = max(state.acknowledged, event.command)
+        case BranchIntended():
+            changes["branch_intended"] = event
+        case BranchMade():
+            changes["branch_made"] = event
+        case NotesInjected():
+            changes["notes"] = event.notes
+        case NoteLearned():
+            changes["learned"] = (*state.learned, event)
+        case SandboxOpened():
+            changes["sandboxes"] = (*state.sandboxes, event)
+        case SandboxClosed():
+            changes["sandboxes"] = tuple(open_ for open_ in state.sandboxes if open_.sandbox != event.sandbox)
+        case GateStarted():
+            changes["running"] = (*state.running, event)
+        case GateFinished():
+            changes["running"] = tuple(
+                gate for gate in state.running if (gate.gate, gate.iteration) != (event.gate, event.iteration)
+            )
+            if event.place == "base":
+                changes["baseline"] = state.baseline | {event.gate: _result(event)}
+            else:
+                changes["iterations"] = _judged(state, event)
+        case ConversationOpened() | ConversationEnded():
+            changes |= _talk(state, record, event)
+        case IterationStarted() | CandidateMade() | VerdictGiven() | IterationFinished():
+            changes["iterations"] = _iterations(state, record.ts, event)
+        case _:
+            pass
+    return changes
+
+
+def _iterations(
+    state: State, ts: int, event: IterationStarted | CandidateMade | VerdictGiven | IterationFinished
+) -> tuple[Iteration, ...]:
+    old = _iteration(state, event.n)
+    match event:
+        case IterationStarted():
+            started = old.started or ts
+            return _with(
+                state, msgspec.structs.replace(old, parent=event.parent, model=event.model, started=started)
+            )
+        case CandidateMade():
+            return _with(state, msgspec.structs.replace(old, candidate=event))
+        case VerdictGiven():
+            return _with(state, msgspec.structs.replace(old, verdicts=(*old.verdicts, event)))
+        case IterationFinished():
+            return _with(state, msgspec.structs.replace(old, finished=event))
+
+
+def _judged(state: State, event: GateFinished) -> tuple[Iteration, ...]:
+    old = _iteration(state, event.iteration)
+    return _with(state, msgspec.structs.replace(old, gates=old.gates | {event.gate: event}))
+
+
+def _talk(state: State, record: Record, event: ConversationOpened | ConversationEnded) -> dict[str, Any]:
+    talk = state.conversations.get(event.conversation)
+    if isinstance(event, ConversationEnded):
+        if talk is None:
+            return {}
+        changes: dict[str, Any] = {
+            "conversations": state.conversations | {talk.name: msgspec.structs.replace(talk, ended=event)}
+        }
+        if talk.role == "maker":
+            old = _iteration(state, talk.iteration)
+            changes["iterations"] = _with(
+                state, msgspec.structs.replace(old, ending=event.ending, detail=event.detail)
+            )
+        return changes
+    n = _number(event.conversation) or (state.iterations[-1].n if state.iterations else 0)
+    talk = Conversation(
+        name=event.conversation, role=event.role, model=event.model, iteration=n, opened=record.seq
+    )
+    changes = {"conversations": state.conversations | {talk.name: talk}}
+    if event.role == "maker":
+        old = _iteration(state, n)
+        changes["iterations"] = _with(
+            state,
+            msgspec.structs.replace(old, conversations=(*old.conversations, talk.name), ending="", detail=""),
+        )
+    return changes
+
+
+def _iteration(state: State, n: int) -> Iteration:
+    for iteration in reversed(state.iterations):
+        if iteration.n == n:
+            return iteration
+    return Iteration(n=n, parent="", model="", started=0)
+
+
+def _with(state: State, iteration: Iteration) -> tuple[Iteration, ...]:
+    others = [it for it in state.iterations if it.n != iteration.n]
+    return tuple(sorted((*others, iteration), key=lambda it: it.n))
+
+
+def _number(conversation: str) -> int:
+    """The iteration in a conversation's name, `<role>.<iteration>[.<round>]`; 0 when there is none."""
+    part = conversation.removeprefix(role_of(conversation)).removeprefix(".").partition(".")[0]
+    return int(part) if part.isdecimal() else 0
+
+
+def _result(event: GateFinished) -> GateResult:
+    """What a gate found at base; of an erased result the ids of the failures are left, and they decide."""
+    if event.result is not None:
+        return event.result
+    ids = dict.fromkeys((*event.baseline_failures, *event.new_failures))
+    failures = tuple(Failure(id=name, message="") for name in ids)
+    status: Any = event.status
+    return GateResult(gate=event.gate, kind="", status=status, summary=event.summary, failures=failures)

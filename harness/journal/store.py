@@ -1,0 +1,249 @@
+"""The journal: one append-only, hash-chained, epoch-fenced table of events for all runs, in one SQLite file."""
+
+import os
+import re
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+from sqlite3 import Connection
+from typing import Any
+
+import msgspec
+
+from harness.clean import Cleaner
+from harness.events import Event, RunClaimed, RunCreated
+from harness.journal import audit, codec, liveness
+from harness.journal.base import Command, JournalUnavailable, Record, RunExists, StaleEpoch, UnknownRun, Verified
+from harness.journal.database import Database
+from harness.journal.schema import sql
+from harness.journal.state import State, fold
+from harness.journal.summary import Summary, advance
+
+PAGE = 512
+"""Records read at a time: what a reader holds in memory."""
+ALL = (1 << 63) - 1
+"""A limit that limits nothing, which both dialects take."""
+RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
+"""What a run may be called: fit for a file name, a label and a ref. `last` is taken."""
+
+
+class Journal:
+    """The store. Made once a process, used from any of its threads; other processes may write beside it.
+
+    `clean` is applied to every string that comes in. `patience` is how long, in seconds, a lock of another process
+    is waited for. Every method raises `JournalUnavailable` when the file cannot be read or written; a call that
+    raises has stored nothing.
+    """
+
+    def __init__(self, path: Path, clean: Callable[[str], str] | None = None, patience: float = 10.0) -> None:
+        self.path = path
+        self._clean = clean or Cleaner()
+        self._db = Database(path, patience)
+
+    def __enter__(self) -> "Journal":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._db.close()
+
+    def create(self, run: str, event: RunCreated) -> Record:
+        """Begin a run. Raises `RunExists` when the id is taken, ValueError when it is not fit to be one."""
+        if not RUN_ID.fullmatch(run) or run == "last":
+            raise ValueError(f"not fit for a run's id: {run!r}")
+        with self._db.writing() as db:
+            row = db.execute(
+                sql()["create"], {"run": run, "head": codec.GENESIS, "salt": os.urandom(16).hex(), "now": _now()}
+            ).fetchone()
+            if row is None:
+                raise RunExists(run)
+            return self._chain(db, run, 0, row, (event,), None)[0]
+
+    def claim(self, run: str, owner: str) -> int:
+        """Take the run for `owner` and return the new epoch; from here on the appends of older ones are refused.
+
+        The event `RunClaimed` is written in the same transaction. Raises `UnknownRun`.
+        """
+        with self._db.writing() as db:
+            row = db.execute(sql()["claim"], {"run": run, "now": _now()}).fetchone()
+            if row is None:
+                raise UnknownRun(run)
+            epoch = int(row[0])
+            self._chain(db, run, epoch, row[1:], (RunClaimed(owner=owner, resumed=epoch > 1),), None)
+            return epoch
+
+    def append(self, run: str, epoch: int, *events: Event, key: str | None = None) -> tuple[Record, ...]:
+        """Store `events` durably, all or none, and return them as stored: cleaned, so use these from here on.
+
+        `key` is a content key under which `find` finds them in any run; an event's own field `key` goes before it.
+        Raises `StaleEpoch` when the run was claimed since, and `UnknownRun`.
+        """
+        with self._db.writing() as db:
+            row = db.execute(sql()["take"], {"run": run, "epoch": epoch, "now": _now()}).fetchone()
+            if row is None:
+                raise StaleEpoch(run, epoch, self._row(db, run)[1])
+            return self._chain(db, run, epoch, row, events, key)
+
+    def read(self, run: str, after: int = 0) -> Iterator[Record]:
+        """The records after sequence number `after`, in order. Holds nothing open between them."""
+        return self._records("read", run, after)
+
+    def state(self, run: str) -> State:
+        """The fold of the run up to now, without reading what does not enter it. Raises `UnknownRun`."""
+        with self._db.reading() as db:
+            row = self._row(db, run)
+        records = (record for record in self._records("read_for_state", run, 0) if record.seq <= row[2])
+        return msgspec.structs.replace(fold(records), run=run, seq=row[2], head=row[3], touched=row[5])
+
+    def find(self, key: str) -> Event | None:
+        """The newest event stored under a content key in any run; one whose payload was erased does not count."""
+        with self._db.reading() as db:
+            row = db.execute(sql()["find"], {"key": key}).fetchone()
+        return codec.decode(*row) if row else None
+
+    def runs(self, limit: int | None = None) -> tuple[Summary, ...]:
+        """The runs, newest first."""
+        with self._db.reading() as db:
+            rows = db.execute(sql()["runs"], {"limit": ALL if limit is None else limit}).fetchall()
+        return tuple(_SUMMARY.decode(cached) if cached else self._folded(run) for run, cached in rows)
+
+    def summary(self, run: str) -> Summary:
+        """One run's row of the list. Raises `UnknownRun`."""
+        with self._db.reading() as db:
+            cached = self._row(db, run)[6]
+        return _SUMMARY.decode(cached) if cached else self._folded(run)
+
+    def resolve(self, prefix: str) -> str:
+        """The run whose id is or begins with `prefix`, or the newest for `last`. Raises `UnknownRun`."""
+        with self._db.reading() as db:
+            if prefix == "last":
+                newest = db.execute(sql()["last_run"]).fetchone()
+                if newest is None:
+                    raise UnknownRun(prefix)
+                return str(newest[0])
+            found = [row[0] for row in db.execute(sql()["runs_like"], {"prefix": prefix})]
+            if prefix in found:
+                return prefix
+            if len(found) == 1 and prefix:
+                return str(found[0])
+            if found and prefix:
+                raise UnknownRun(prefix, tuple(found), ambiguous=True)
+            recent = [row[0] for row in db.execute(sql()["recent_ids"])]
+        import difflib
+
+        raise UnknownRun(prefix, tuple(difflib.get_close_matches(prefix, recent, n=3)))
+
+    def post(self, run: str, kind: str, text: str = "", principal: str = "") -> int:
+        """Write a command for the run and return its id. Raises `UnknownRun`."""
+        row = {
+            "run": run,
+            "now": _now(),
+            "kind": kind,
+            "text": self._clean(text),
+            "principal": self._clean(principal),
+        }
+        with self._db.writing() as db:
+            number = db.execute(sql()["next_command"], {"run": run}).fetchone()
+            if number is None:
+                raise UnknownRun(run)
+            db.execute(sql()["add_command"], row | {"id": number[0]})
+            return int(number[0])
+
+    def commands(self, run: str, after: int = 0, limit: int | None = None) -> tuple[Command, ...]:
+        """The run's commands after id `after`, in order."""
+        with self._db.reading() as db:
+            bounds = {"run": run, "after": after, "limit": ALL if limit is None else limit}
+            return tuple(Command(*row) for row in db.execute(sql()["commands"], bounds))
+
+    def verify(self, run: str) -> Verified:
+        """Audit the run's chain. Raises `UnknownRun`."""
+        with self._db.reading() as db:
+            db.execute("BEGIN")  # one snapshot, so that a run which goes on meanwhile is judged as it stood
+            row = self._row(db, run)
+            rows = db.execute(sql()["read_for_audit"], {"run": run, "after": 0, "limit": ALL})
+            return audit.verify(run, rows, seq=row[2], head=row[3], salt=row[4])
+
+    def hold(self, run: str) -> AbstractContextManager[None]:
+        """Hold the run as alive while it is pursued; frees itself when the process dies. Raises `RunHeld`."""
+        return liveness.hold(self._lock(run), run)
+
+    def is_held(self, run: str) -> bool:
+        """Whether a living process of this machine pursues the run."""
+        return liveness.held(self._lock(run))
+
+    def _lock(self, run: str) -> Path:
+        if not RUN_ID.fullmatch(run):
+            raise UnknownRun(run)
+        return self.path.parent / "runs" / f"{run}.lock"
+
+    def _chain(
+        self, db: Connection, run: str, epoch: int, row: Any, events: tuple[Event, ...], key: str | None
+    ) -> tuple[Record, ...]:
+        """Write `events` after the run's last; `row` is what the statements `create`, `claim`, `take` return."""
+        seq, head, salt, ts, cached = row
+        summary = _SUMMARY.decode(cached) if cached else self._folded(run) if seq else Summary(id=run)
+        records, event_rows, payload_rows = [], [], []
+        for raw in events:
+            event = codec.scrub(raw, self._clean)
+            coded = codec.encode(event, salt)
+            prev, seq = head, seq + 1
+            head = codec.link_hash(run, seq, epoch, ts, coded.type, coded.hdr, coded.digest, prev)
+            event_rows.append(
+                {
+                    "run": run, "seq": seq, "epoch": epoch, "ts": ts, "type": coded.type,
+                    "hdr": coded.hdr.decode(), "payload": coded.digest, "prev": prev, "hash": head,
+                    "key": getattr(event, "key", "") or key,
+                }
+            )  # fmt: skip
+            if coded.digest:
+                payload_rows.append({"run": run, "digest": coded.digest, "body": coded.body})
+            records.append(Record(run, seq, epoch, ts, event, head))
+            summary = advance(summary, records[-1])
+        db.executemany(sql()["add_payload"], payload_rows)
+        db.executemany(sql()["add_event"], event_rows)
+        text = msgspec.json.encode(summary).decode()
+        db.execute(sql()["put"], {"run": run, "seq": seq, "head": head, "summary": text})
+        return tuple(records)
+
+    def _records(self, statement: str, run: str, after: int) -> Iterator[Record]:
+        while True:
+            with self._db.reading() as db:
+                rows = db.execute(sql()[statement], {"run": run, "after": after, "limit": PAGE}).fetchall()
+            for row in rows:
+                yield _record(run, row)
+            if len(rows) < PAGE:
+                return
+            after = rows[-1][0]
+
+    def _folded(self, run: str) -> Summary:
+        """The summary from the events themselves, for a run without a cached one."""
+        summary = Summary(id=run)
+        for record in self._records("read_for_state", run, 0):
+            summary = advance(summary, record)
+        return summary
+
+    def _row(self, db: Connection, run: str) -> Any:
+        row = db.execute(sql()["run"], {"run": run}).fetchone()
+        if row is None:
+            raise UnknownRun(run)
+        return row
+
+
+_SUMMARY = msgspec.json.Decoder(Summary)
+
+
+def _now() -> int:
+    return time.time_ns() // 1000
+
+
+def _record(run: str, row: Any) -> Record:
+    try:
+        return codec.record(run, row)
+    except msgspec.ValidationError as error:
+        raise JournalUnavailable(
+            f"event {row[0]} of run {run} cannot be read", str(error), "a newer Loopwright wrote it: upgrade"
+        ) from error
