@@ -1,0 +1,193 @@
+"""Baking images: a script runs as root in a throw-away container with network, and the result is committed.
+
+This is the only place where a container has a network. What the build needs of the host (proxies, indexes,
+certificates) lies in a volume that is no part of the image; so no credential is ever baked into one.
+"""
+
+import contextlib
+import io
+import os
+import shlex
+import tarfile
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import docker
+import docker.errors
+import requests
+from docker.types import LogConfig, Mount
+
+from sandboxes import owner, reaper, workspace
+from sandboxes.base import WORKSPACE, ImageFailed
+from sandboxes.connect import reason
+
+Log = Callable[[str], None]
+
+KITCHEN = "/run/loopwright"
+"""Where the volume with the script and the host's settings lies during a build."""
+CAPABILITIES = ["CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "SETGID", "SETUID"]
+"""What package managers need as root; without network or device capabilities."""
+SECONDS = 1_800
+"""How long one build may take."""
+MEMORY = 4 << 30
+PIDS = 2_048
+LAST_WORDS = 4_000
+"""Characters of a failed build's output that the error carries."""
+PASSED_ON = (
+    "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "all_proxy", "no_proxy",
+    "PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_TRUSTED_HOST", "PIP_DEFAULT_TIMEOUT", "PIP_RETRIES",
+    "UV_INDEX", "UV_INDEX_URL", "UV_EXTRA_INDEX_URL", "UV_DEFAULT_INDEX", "npm_config_registry",
+)  # fmt: skip
+"""The host's variables that say where packages come from. They are seen by builds and by nothing else."""
+BUNDLE_VARIABLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "PIP_CERT", "CURL_CA_BUNDLE")
+BUNDLES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem")
+"""Where Debian, Fedora and macOS keep the certificates they trust."""
+
+
+def host_bundle() -> bytes:
+    """The certificates this machine trusts, a company's own among them; empty when it has none."""
+    for place in (*(os.environ.get(name) for name in BUNDLE_VARIABLES), *BUNDLES):
+        with contextlib.suppress(OSError):
+            if place and (data := Path(place).read_bytes()):
+                return data
+    return b""
+
+
+def host_settings() -> dict[str, str]:
+    """The host's variables a build may see; one that points to a file of the host would mean nothing there."""
+    found = {name: os.environ[name] for name in PASSED_ON if os.environ.get(name)}
+    return {name: value for name, value in found.items() if "file://" not in value}
+
+
+def network(settings: Mapping[str, str]) -> str:
+    """Docker's bridge; the host's own network where a proxy listens on the host's loopback only."""
+    proxies = (urlsplit(value).hostname for name, value in settings.items() if name.lower().endswith("s_proxy"))
+    return "host" if any(name in ("localhost", "127.0.0.1", "::1") for name in proxies) else "bridge"
+
+
+def kitchen(script: str, settings: Mapping[str, str]) -> bytes:
+    """The tar archive that is laid into the build's volume."""
+    bundle = host_bundle()
+    env = {
+        **settings,
+        "DEBIAN_FRONTEND": "noninteractive",
+        "PIP_NO_CACHE_DIR": "1",
+        "PIP_NO_INPUT": "1",
+        "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+        "PIP_ROOT_USER_ACTION": "ignore",
+        "GIT_TERMINAL_PROMPT": "0",
+        # the clone belongs to the agent's user, and set-up commands run as root
+        "GIT_CONFIG_COUNT": "1",
+        "GIT_CONFIG_KEY_0": "safe.directory",
+        "GIT_CONFIG_VALUE_0": WORKSPACE,
+    }
+    if bundle:
+        names = (*BUNDLE_VARIABLES, "GIT_SSL_CAINFO", "NODE_EXTRA_CA_CERTS")
+        env |= dict.fromkeys(names, f"{KITCHEN}/ca.crt")
+    exports = "".join(f"export {name}={shlex.quote(value)}\n" for name, value in env.items())
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        for name, data in (("ca.crt", bundle), ("build.sh", (exports + script).encode())):
+            member = tarfile.TarInfo(name)
+            member.size, member.mode = len(data), 0o444
+            archive.addfile(member, io.BytesIO(data))
+    return buffer.getvalue()
+
+
+def bake(
+    client: docker.APIClient,
+    home: Path,
+    image: str,
+    script: str,
+    *,
+    labels: Mapping[str, str],
+    env: Mapping[str, str],
+    log: Log,
+    mounts: Sequence[Mount] = (),
+    workdir: str = "/",
+) -> str:
+    """Run a shell script in `image` and commit what it leaves; returns the new image's id.
+
+    `env` is set in the new image. Raises `ImageFailed` with the end of the output.
+    """
+    settings = host_settings()
+    marks = owner.labels(home, "images", "build", None)
+    volume = f"loopwright-{owner.home_id(home)}-build-{os.urandom(6).hex()}"
+    client.create_volume(volume, driver="local", labels=marks)
+    container = ""
+    try:
+        host = client.create_host_config(
+            cap_drop=["ALL"],
+            cap_add=CAPABILITIES,
+            security_opt=["no-new-privileges:true"],
+            network_mode=network(settings),
+            log_config=LogConfig(type="none"),
+            mem_limit=MEMORY,
+            pids_limit=PIDS,
+            mounts=[Mount(KITCHEN, volume, type="volume"), *mounts],
+        )
+        container = client.create_container(
+            image,
+            entrypoint=["/bin/sh", "-e", f"{KITCHEN}/build.sh"],
+            command=[],
+            user="0:0",
+            working_dir=workdir,
+            environment=dict(env),
+            healthcheck={"test": ["NONE"]},
+            host_config=host,
+        )["Id"]
+        client.put_archive(container, KITCHEN, kitchen(script, settings))
+        follow(client, container, log)
+        made = client.commit(container, changes=["WORKDIR /", 'CMD ["/bin/sh"]'], conf={"Labels": dict(labels)})
+        return str(made["Id"])
+    except (docker.errors.DockerException, requests.RequestException) as error:
+        raise ImageFailed("an image could not be built", reason(error), "run `loopwright doctor`") from error
+    finally:
+        with contextlib.suppress(docker.errors.DockerException, requests.RequestException):
+            if container:
+                reaper.remove_container(client, container)
+            workspace.remove_volume(client, volume)
+
+
+def follow(client: docker.APIClient, container: str, log: Log) -> None:
+    """Start a build, pass its output on line by line, and see that it ended well."""
+    stream = client.attach(container, stdout=True, stderr=True, stream=True)
+    began = time.monotonic()
+    client.start(container)
+    alarm = threading.Timer(SECONDS, lambda: reaper.remove_container(client, container))
+    alarm.daemon = True
+    alarm.start()
+    last = ""
+    try:
+        for line in lines(stream):
+            last = (last + line + "\n")[-LAST_WORDS:]
+            log(line)
+        status = client.wait(container)["StatusCode"]
+    except docker.errors.NotFound as error:
+        late = time.monotonic() - began >= SECONDS
+        why = f"it took longer than {SECONDS} s" if late else "its container was removed"
+        raise ImageFailed("an image could not be built", f"{why}\n{last}") from error
+    finally:
+        alarm.cancel()
+    if status:
+        raise ImageFailed(
+            f"an image could not be built: the script ended with {status}",
+            last.strip(),
+            "correct the set-up commands, or the machine's proxy, index and certificate settings",
+        )
+
+
+def lines(stream: Any) -> Any:
+    """The output by lines, whatever the pieces; a progress bar's returns count as line ends."""
+    rest = ""
+    for piece in stream:
+        *whole, rest = (
+            (rest + piece.decode("utf-8", "replace")).replace("\r\n", "\n").replace("\r", "\n").split("\n")
+        )
+        yield from filter(None, whole)
+    if rest:
+        yield rest

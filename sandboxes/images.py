@@ -1,0 +1,222 @@
+"""The images sandboxes are made of: one base for everybody, one environment for each repository's set-up.
+
+Both are found by a label that holds the digest of all they were made from, so nothing is built twice.
+"""
+
+import contextlib
+import fcntl
+import json
+import queue
+import shlex
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import docker
+import docker.errors
+import requests
+from docker.types import Mount
+
+from sandboxes import debian, owner, workspace
+from sandboxes.bake import Log, bake
+from sandboxes.base import WORKSPACE, Image, Spec
+from sandboxes.docker import DockerEngine
+from sandboxes.fill import fill
+
+UPSTREAM = ("python", "3.12-slim")
+"""The image the base is made from where a registry answers."""
+ANSWER_SECONDS = 20.0
+"""How long a registry may take to say something before the base is built without it."""
+SILENCE_SECONDS = 300.0
+"""How long a download may show no sign of life."""
+PYTEST = "pytest>=8.3,<10"
+TOOLS = ("ruff>=0.9,<1", "bandit>=1.8,<2")
+"""The gates' own tools. They live apart from the repository's packages, which could otherwise replace them."""
+PATH = "/opt/venv/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+BASE = f"""
+command -v git >/dev/null && test -e /etc/ssl/certs/ca-certificates.crt || {{
+    apt-get update
+    apt-get install -y --no-install-recommends git ca-certificates
+    rm -rf /var/lib/apt/lists/*
+}}
+grep -q '^agent:' /etc/passwd || {{
+    echo 'agent:x:1000:1000:agent:/home/agent:/bin/sh' >> /etc/passwd
+    echo 'agent:x:1000:' >> /etc/group
+}}
+mkdir -p {WORKSPACE} /home/agent
+python3 -m venv /opt/venv
+/opt/venv/bin/pip install {shlex.quote(PYTEST)}
+python3 -m venv /opt/loopwright
+/opt/loopwright/bin/pip install {shlex.join(TOOLS)}
+"""
+"""The same on top of the registry's image and of a bootstrapped Debian."""
+
+KIND, KEY, SOURCE, BASE_ID = (owner.label(name) for name in ("image", "key", "source", "base"))
+REPOSITORY = "loopwright"
+"""Images get tags in it, so that a general clean-up of the engine does not take them for left-overs."""
+
+
+def base_image(engine: DockerEngine, log: Log) -> Image:
+    """The base image: found, else made from the registry's, else built here. Raises `ImageFailed`."""
+    return find(engine.client, base_key()) or refresh(engine, log, again=False)
+
+
+def refresh(engine: DockerEngine, log: Log, again: bool = True) -> Image:
+    """Make the base image anew from what is newest now; with `again` false only if nobody else just did.
+
+    Runs that began on an older one keep it until `prune`.
+    """
+    client = engine.client
+    with building(engine.home):
+        found = None if again else find(client, base_key())
+        if found:
+            return found
+        start = pull(client, log)
+        if start is None:
+            log("no registry answers: building the base image from this machine's package mirror")
+            start = debian.bootstrap(client, {KIND: "root"}, log)
+        image, source = start
+        labels = {KIND: "base", KEY: base_key(), SOURCE: source}
+        made = bake(client, engine.home, image, BASE, labels=labels, env={"PATH": PATH}, log=log)
+        client.tag(made, REPOSITORY, "base", force=True)
+        return describe(client, made)
+
+
+def environment(
+    engine: DockerEngine,
+    base: Image,
+    setup: Sequence[str],
+    seed: Path,
+    lock_files: Mapping[str, bytes],
+    log: Log,
+) -> Image:
+    """The base with a repository's set-up commands run in it, in a copy of `seed` that is thrown away.
+
+    Cached by base, commands and lock files. Without commands it is the base itself. Raises `ImageFailed`.
+    """
+    if not setup:
+        return base
+    client = engine.client
+    key = digest(base.id, list(setup), {name: sha256(data).hexdigest() for name, data in lock_files.items()})
+    with building(engine.home):
+        found = find(client, key)
+        if found:
+            return found
+        labels = {KIND: "environment", KEY: key, SOURCE: " && ".join(setup), BASE_ID: base.id}
+        script = "".join(f"echo {shlex.quote('$ ' + line)}\n(\n{line}\n) </dev/null\n" for line in setup)
+        with copied(engine, base, seed) as mount:
+            made = bake(
+                client, engine.home, base.id, script, labels=labels, env={"PATH": PATH}, log=log, mounts=[mount],
+                workdir=WORKSPACE,
+            )  # fmt: skip
+        client.tag(made, REPOSITORY, f"environment-{key[:12]}", force=True)
+        return describe(client, made)
+
+
+def images(engine: DockerEngine) -> tuple[Image, ...]:
+    """All images of ours on the engine, newest first."""
+    found = (describe(engine.client, image["Id"]) for image in engine.client.images(filters={"label": [KEY]}))
+    return tuple(sorted(found, key=lambda image: image.created, reverse=True))
+
+
+def prune(engine: DockerEngine, keep: frozenset[str] = frozenset()) -> tuple[Image, ...]:
+    """Remove images that would not be found again: old bases and what stands on them. Returns what went.
+
+    The ids in `keep` stay (runs that are to be resumed were begun on them), and so does what is in use.
+    """
+    client = engine.client
+    current = find(client, base_key())
+    gone: list[Image] = []
+    for image in images(engine):
+        base = labels_of(client, image.id).get(BASE_ID, image.id)
+        if current is None or base == current.id or image.id in keep:
+            continue
+        with contextlib.suppress(docker.errors.APIError):
+            client.remove_image(image.id)
+            gone.append(image)
+    return tuple(gone)
+
+
+def pull(client: docker.APIClient, log: Log) -> tuple[str, str] | None:
+    """The registry's image: (id, where it came from); None when neither a registry nor the engine has it."""
+    name = ":".join(UPSTREAM)
+    events: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
+
+    def listen() -> None:
+        with contextlib.suppress(docker.errors.DockerException, requests.RequestException, OSError, ValueError):
+            for event in client.pull(*UPSTREAM, stream=True, decode=True):
+                events.put(event)
+        events.put(None)
+
+    # A daemon thread, because an engine without a registry may think about it for minutes.
+    threading.Thread(target=listen, daemon=True).start()
+    patience = ANSWER_SECONDS
+    with contextlib.suppress(queue.Empty):
+        while (event := events.get(timeout=patience)) is not None:
+            if "error" in event:
+                log(f"{name}: {event['error']}")
+            elif "progress" not in event:
+                log(f"{name}: {event.get('status', '')}")
+                patience = SILENCE_SECONDS
+    try:
+        return str(client.inspect_image(name)["Id"]), f"pulled {name}"
+    except docker.errors.ImageNotFound:
+        return None
+
+
+def find(client: docker.APIClient, key: str) -> Image | None:
+    """The newest image made from exactly this."""
+    found = client.images(filters={"label": [f"{KEY}={key}"]})
+    return describe(client, max(found, key=lambda image: int(image["Created"]))["Id"]) if found else None
+
+
+def describe(client: docker.APIClient, image: str) -> Image:
+    info = client.inspect_image(image)
+    labels = info["Config"]["Labels"] or {}
+    return Image(
+        id=info["Id"],
+        kind="environment" if labels.get(KIND) == "environment" else "base",
+        key=labels.get(KEY, ""),
+        source=labels.get(SOURCE, ""),
+        created=info["Created"],
+        size=info["Size"],
+    )
+
+
+def labels_of(client: docker.APIClient, image: str) -> dict[str, str]:
+    return dict(client.inspect_image(image)["Config"]["Labels"] or {})
+
+
+def base_key() -> str:
+    return digest(BASE, UPSTREAM, debian.PACKAGES)
+
+
+def digest(*parts: object) -> str:
+    return sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
+
+
+@contextlib.contextmanager
+def building(home: Path) -> Iterator[None]:
+    """One build at a time: whoever waits finds the image afterwards."""
+    home.mkdir(parents=True, exist_ok=True)
+    with (home / "images.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+@contextlib.contextmanager
+def copied(engine: DockerEngine, base: Image, seed: Path) -> Iterator[Mount]:
+    """A throw-away copy of the seed for set-up commands, which run as root and with network."""
+    client = engine.client
+    spec = Spec(image=base.id, seed=seed, run="images", purpose="build")
+    marks = owner.labels(engine.home, spec.run, spec.purpose, None)
+    space = workspace.prepare(client, engine.home, spec, "volume", marks)
+    try:
+        fill(client, base.id, space.volume, seed, workspace.agent_uid(), marks)
+        yield Mount(WORKSPACE, space.volume, type="volume", no_copy=True)
+    finally:
+        with contextlib.suppress(docker.errors.DockerException, requests.RequestException, OSError):
+            workspace.remove(client, space.volume, space.directory)
