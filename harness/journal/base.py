@@ -5,7 +5,7 @@ import msgspec
 from harness.events import Event
 
 
-class Record(msgspec.Struct, frozen=True):
+class Record(msgspec.Struct, frozen=True, gc=False):
     """One event as it was stored. `ts` is in microseconds since 1970; `hash` covers all before it, too."""
 
     run: str

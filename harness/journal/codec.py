@@ -22,7 +22,7 @@ GENESIS = "0" * 64
 DEFLATE_FROM = 256
 """Bytes from which a payload is deflated."""
 VERBATIM: dict[type, str] = {ModelReplied: "wire"}
-"""What is not cleaned: it goes back to the model byte for byte. It is JSON, whose control characters are escapes."""
+"""What is not cleaned: it goes back to the model byte for byte. It is JSON: its control characters are escapes."""
 
 _canonical = msgspec.json.Encoder(order="sorted")
 

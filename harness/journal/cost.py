@@ -74,24 +74,17 @@ class Meter:
             ]
             for s in start.spends
         }  # fmt: skip
-        self._holds: dict[tuple[str, int], list[Hold]] = {}
-        for hold in start.holds:
-            self._holds.setdefault((hold.conversation, hold.call), []).append(hold)
+        self._holds: dict[tuple[str, int], list[tuple[int, str, str, int]]] = {}
+        for h in start.holds:
+            self._holds.setdefault((h.conversation, h.call), []).append((h.attempt, h.role, h.model, h.reserved))
 
     def add(self, event: Event) -> bool:
         """Count `event`; whether it was one that counts."""
         match event:
             case ModelRequested():
                 role = role_of(event.conversation)
-                hold = Hold(
-                    conversation=event.conversation,
-                    call=event.call,
-                    attempt=event.attempt,
-                    role=role,
-                    model=event.model,
-                    reserved=event.reserved,
-                )
-                self._holds.setdefault((event.conversation, event.call), []).append(hold)
+                key = (event.conversation, event.call)
+                self._holds.setdefault(key, []).append((event.attempt, role, event.model, event.reserved))
                 self._row(role, event.model)[3] += event.reserved
             case ModelReplied():
                 self._release(event.conversation, event.call, None)
@@ -119,7 +112,12 @@ class Meter:
             Spend(role=role, model=model, calls=r[0], failed=r[1], settled=r[2], held=r[3], usage=_usage(r))
             for (role, model), r in self._rows.items()
         )
-        return Accounts(spends, tuple(hold for holds in self._holds.values() for hold in holds))
+        holds = tuple(
+            Hold(conversation=name, call=call, attempt=attempt, role=role, model=model, reserved=reserved)
+            for (name, call), held in self._holds.items()
+            for attempt, role, model, reserved in held
+        )
+        return Accounts(spends, holds)
 
     def _row(self, role: str, model: str) -> list[int]:
         row = self._rows.get((role, model))
@@ -131,9 +129,9 @@ class Meter:
         """Lift the latest hold of this attempt; one of a killed process, further down, stays for ever."""
         holds = self._holds.get((conversation, call), [])
         for at in range(len(holds) - 1, -1, -1):
-            if attempt is None or holds[at].attempt == attempt:
-                hold = holds.pop(at)
-                self._row(hold.role, hold.model)[3] -= hold.reserved
+            if attempt is None or holds[at][0] == attempt:
+                _, role, model, reserved = holds.pop(at)
+                self._row(role, model)[3] -= reserved
                 break
         if not holds:
             self._holds.pop((conversation, call), None)

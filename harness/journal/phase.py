@@ -10,6 +10,7 @@ from harness.events import (
     GateStarted,
     IterationFinished,
     IterationStarted,
+    RunClaimed,
     RunFinished,
     VerdictGiven,
 )
@@ -22,6 +23,8 @@ def after(phase: Phase, event: Event) -> Phase:
     match event:
         case RunFinished():
             return "finished"
+        case RunClaimed() if phase == "finished":
+            return "created"  # taken up again after its end: every step asks anew whether it is done
         case BranchIntended():
             return "publishing"
         case IterationFinished():

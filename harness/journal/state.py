@@ -27,41 +27,20 @@ from harness.events import (
     RunFinished,
     SandboxClosed,
     SandboxOpened,
+    Told,
+    ToolFinished,
+    ToolStarted,
     Usage,
     VerdictGiven,
 )
+from harness.goal import Limits
 from harness.journal.base import Record
-from harness.journal.cost import Accounts, Meter, role_of
+from harness.journal.cost import Accounts, Meter, by_model
+from harness.journal.iteration import Conversation, Iteration, advance, number
 from harness.journal.phase import Phase, after
 
-
-class Conversation(msgspec.Struct, frozen=True, kw_only=True):
-    """One conversation. `opened` is the sequence number to read it from; `ended` is None while it can go on."""
-
-    name: str
-    role: str
-    model: str
-    iteration: int
-    opened: int
-    turns: int = 0
-    ended: ConversationEnded | None = None
-
-
-class Iteration(msgspec.Struct, frozen=True, kw_only=True):
-    """One iteration. `ending` and `detail` say how the maker's last conversation ended, empty while it has not."""
-
-    n: int
-    parent: str
-    model: str
-    started: int
-    conversations: tuple[str, ...] = ()
-    """The maker's, in order."""
-    ending: str = ""
-    detail: str = ""
-    candidate: CandidateMade | None = None
-    gates: dict[str, GateFinished] = {}
-    verdicts: tuple[VerdictGiven, ...] = ()
-    finished: IterationFinished | None = None
+INERT = frozenset((ToolStarted, ToolFinished, Told))
+"""What changes nothing here: the types that the statement `read_for_state` leaves out."""
 
 
 class State(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,6 +58,9 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     seq: int = 0
     head: str = ""
     finished: RunFinished | None = None
+    """How it ended; None again once a process has taken it up after that."""
+    raised: Limits | None = None
+    """The limits that a person gave on resuming."""
     baseline: dict[str, GateResult] = {}
     iterations: tuple[Iteration, ...] = ()
     conversations: dict[str, Conversation] = {}
@@ -98,6 +80,11 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     learned: tuple[NoteLearned, ...] = ()
 
     @property
+    def limits(self) -> Limits:
+        """The limits in force."""
+        return self.raised or (self.created.goal.limits if self.created else Limits())
+
+    @property
     def turns(self) -> int:
         """Replies of all models."""
         return self.accounts.calls()
@@ -110,6 +97,10 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     def cost(self) -> int:
         """Settled, charged for failures, and held for attempts whose outcome is unknown."""
         return self.accounts.cost
+
+    @property
+    def cost_by_model(self) -> dict[str, int]:
+        return {model: spend.cost for model, spend in by_model(self.accounts.spends).items()}
 
     @property
     def usage(self) -> Usage:
@@ -132,7 +123,7 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
 def fold(records: Iterable[Record], state: State | None = None) -> State:
     """The state after `records`, going on from `state` when one is given.
 
-    Records that change nothing here (tool calls, texts) may be left out.
+    Records of the types in `INERT` may be left out.
     """
     state = state or State()
     meter = Meter(state.accounts)
@@ -140,6 +131,8 @@ def fold(records: Iterable[Record], state: State | None = None) -> State:
     last: Record | None = None
     for last in records:
         event = last.event
+        if type(event) in INERT:
+            continue
         if meter.add(event):
             if type(event) is ModelReplied:
                 turns[event.conversation] = turns.get(event.conversation, 0) + 1
@@ -177,6 +170,7 @@ def _changes(state: State, record: Record) -> dict[str, Any]:
         case RunClaimed():
             # what the process before had open died with it
             changes |= {"owner": event.owner, "epoch": record.epoch, "sandboxes": (), "running": ()}
+            changes |= {"finished": None, "ended": 0, "raised": event.limits or state.raised}
         case RunFinished():
             changes |= {"finished": event, "ended": record.ts}
         case Notice():
@@ -206,83 +200,31 @@ def _changes(state: State, record: Record) -> dict[str, Any]:
             if event.place == "base":
                 changes["baseline"] = state.baseline | {event.gate: _result(event)}
             else:
-                changes["iterations"] = _judged(state, event)
+                changes["iterations"] = advance(state.iterations, event, event.iteration, record.ts)
         case ConversationOpened() | ConversationEnded():
             changes |= _talk(state, record, event)
         case IterationStarted() | CandidateMade() | VerdictGiven() | IterationFinished():
-            changes["iterations"] = _iterations(state, record.ts, event)
+            changes["iterations"] = advance(state.iterations, event, event.n, record.ts)
         case _:
             pass
     return changes
 
 
-def _iterations(
-    state: State, ts: int, event: IterationStarted | CandidateMade | VerdictGiven | IterationFinished
-) -> tuple[Iteration, ...]:
-    old = _iteration(state, event.n)
-    match event:
-        case IterationStarted():
-            started = old.started or ts
-            return _with(
-                state, msgspec.structs.replace(old, parent=event.parent, model=event.model, started=started)
-            )
-        case CandidateMade():
-            return _with(state, msgspec.structs.replace(old, candidate=event))
-        case VerdictGiven():
-            return _with(state, msgspec.structs.replace(old, verdicts=(*old.verdicts, event)))
-        case IterationFinished():
-            return _with(state, msgspec.structs.replace(old, finished=event))
-
-
-def _judged(state: State, event: GateFinished) -> tuple[Iteration, ...]:
-    old = _iteration(state, event.iteration)
-    return _with(state, msgspec.structs.replace(old, gates=old.gates | {event.gate: event}))
-
-
 def _talk(state: State, record: Record, event: ConversationOpened | ConversationEnded) -> dict[str, Any]:
     talk = state.conversations.get(event.conversation)
-    if isinstance(event, ConversationEnded):
-        if talk is None:
-            return {}
-        changes: dict[str, Any] = {
-            "conversations": state.conversations | {talk.name: msgspec.structs.replace(talk, ended=event)}
-        }
-        if talk.role == "maker":
-            old = _iteration(state, talk.iteration)
-            changes["iterations"] = _with(
-                state, msgspec.structs.replace(old, ending=event.ending, detail=event.detail)
-            )
-        return changes
-    n = _number(event.conversation) or (state.iterations[-1].n if state.iterations else 0)
-    talk = Conversation(
-        name=event.conversation, role=event.role, model=event.model, iteration=n, opened=record.seq
-    )
-    changes = {"conversations": state.conversations | {talk.name: talk}}
-    if event.role == "maker":
-        old = _iteration(state, n)
-        changes["iterations"] = _with(
-            state,
-            msgspec.structs.replace(old, conversations=(*old.conversations, talk.name), ending="", detail=""),
+    if isinstance(event, ConversationOpened):
+        n = number(event.conversation) or (state.iterations[-1].n if state.iterations else 0)
+        talk = Conversation(
+            name=event.conversation, role=event.role, model=event.model, iteration=n, opened=record.seq
         )
+    elif talk is not None:
+        talk = msgspec.structs.replace(talk, ended=event)
+    else:
+        return {}
+    changes: dict[str, Any] = {"conversations": state.conversations | {talk.name: talk}}
+    if talk.role == "maker":
+        changes["iterations"] = advance(state.iterations, event, talk.iteration, record.ts)
     return changes
-
-
-def _iteration(state: State, n: int) -> Iteration:
-    for iteration in reversed(state.iterations):
-        if iteration.n == n:
-            return iteration
-    return Iteration(n=n, parent="", model="", started=0)
-
-
-def _with(state: State, iteration: Iteration) -> tuple[Iteration, ...]:
-    others = [it for it in state.iterations if it.n != iteration.n]
-    return tuple(sorted((*others, iteration), key=lambda it: it.n))
-
-
-def _number(conversation: str) -> int:
-    """The iteration in a conversation's name, `<role>.<iteration>[.<round>]`; 0 when there is none."""
-    part = conversation.removeprefix(role_of(conversation)).removeprefix(".").partition(".")[0]
-    return int(part) if part.isdecimal() else 0
 
 
 def _result(event: GateFinished) -> GateResult:

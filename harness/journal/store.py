@@ -13,6 +13,7 @@ import msgspec
 
 from harness.clean import Cleaner
 from harness.events import Event, RunClaimed, RunCreated
+from harness.goal import Limits
 from harness.journal import audit, codec, liveness
 from harness.journal.base import Command, JournalUnavailable, Record, RunExists, StaleEpoch, UnknownRun, Verified
 from harness.journal.database import Database
@@ -63,17 +64,20 @@ class Journal:
                 raise RunExists(run)
             return self._chain(db, run, 0, row, (event,), None)[0]
 
-    def claim(self, run: str, owner: str) -> int:
+    def claim(self, run: str, owner: str, limits: Limits | None = None) -> int:
         """Take the run for `owner` and return the new epoch; from here on the appends of older ones are refused.
 
-        The event `RunClaimed` is written in the same transaction. Raises `UnknownRun`.
+        The event `RunClaimed` is written in the same transaction, with the new `limits` if there are any; it
+        takes back an ending that the run had come to. Raises `UnknownRun`.
         """
         with self._db.writing() as db:
             row = db.execute(sql()["claim"], {"run": run, "now": _now()}).fetchone()
             if row is None:
                 raise UnknownRun(run)
             epoch = int(row[0])
-            self._chain(db, run, epoch, row[1:], (RunClaimed(owner=owner, resumed=epoch > 1),), None)
+            self._chain(
+                db, run, epoch, row[1:], (RunClaimed(owner=owner, resumed=epoch > 1, limits=limits),), None
+            )
             return epoch
 
     def append(self, run: str, epoch: int, *events: Event, key: str | None = None) -> tuple[Record, ...]:
@@ -109,13 +113,13 @@ class Journal:
         """The runs, newest first."""
         with self._db.reading() as db:
             rows = db.execute(sql()["runs"], {"limit": ALL if limit is None else limit}).fetchall()
-        return tuple(_SUMMARY.decode(cached) if cached else self._folded(run) for run, cached in rows)
+        return tuple(self._summary(run, cached) for run, cached in rows)
 
     def summary(self, run: str) -> Summary:
         """One run's row of the list. Raises `UnknownRun`."""
         with self._db.reading() as db:
             cached = self._row(db, run)[6]
-        return _SUMMARY.decode(cached) if cached else self._folded(run)
+        return self._summary(run, cached)
 
     def resolve(self, prefix: str) -> str:
         """The run whose id is or begins with `prefix`, or the newest for `last`. Raises `UnknownRun`."""
@@ -185,7 +189,7 @@ class Journal:
     ) -> tuple[Record, ...]:
         """Write `events` after the run's last; `row` is what the statements `create`, `claim`, `take` return."""
         seq, head, salt, ts, cached = row
-        summary = _SUMMARY.decode(cached) if cached else self._folded(run) if seq else Summary(id=run)
+        summary = self._summary(run, cached)
         records, event_rows, payload_rows = [], [], []
         for raw in events:
             event = codec.scrub(raw, self._clean)
@@ -219,9 +223,11 @@ class Journal:
                 return
             after = rows[-1][0]
 
-    def _folded(self, run: str) -> Summary:
-        """The summary from the events themselves, for a run without a cached one."""
-        summary = Summary(id=run)
+    def _summary(self, run: str, cached: str) -> Summary:
+        """The cached summary or, where there is none, the one that the events give."""
+        if cached:
+            return _SUMMARY.decode(cached)
+        summary = Summary(run=run)
         for record in self._records("read_for_state", run, 0):
             summary = advance(summary, record)
         return summary

@@ -26,7 +26,7 @@ GOAL_WIDTH = 120
 class Summary(msgspec.Struct, frozen=True, kw_only=True):
     """What `ls` shows of a run. Times are microseconds since 1970, money is micro-dollars."""
 
-    id: str
+    run: str
     goal: str = ""
     """The first line of its text."""
     source: str = ""
@@ -36,9 +36,9 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     outcome: Outcome | None = None
     reason: str = ""
     exit_code: int | None = None
-    iteration: int = 0
     iterations: int = 0
-    """The limit."""
+    """Started so far."""
+    max_iterations: int = 0
     green: bool | None = None
     """Whether the last candidate's gates are; None before they have all spoken."""
     red: tuple[str, ...] = ()
@@ -90,15 +90,18 @@ def _changes(summary: Summary, event: Event) -> dict[str, object]:
                 "source": goal.source,
                 "repo": event.repo,
                 "repo_id": event.repo_id,
-                "iterations": goal.limits.iterations,
+                "max_iterations": goal.limits.iterations,
                 "limit": goal.limits.micro_usd,
             }
         case RunClaimed():
-            return {"owner": event.owner}
+            raised = event.limits
+            limits = {"max_iterations": raised.iterations, "limit": raised.micro_usd} if raised else {}
+            again = {"outcome": None, "reason": "", "exit_code": None, "ended": 0} if summary.outcome else {}
+            return {"owner": event.owner, **limits, **again}
         case RunFinished():
             return {"outcome": event.outcome, "reason": event.reason, "exit_code": event.exit_code}
         case IterationStarted():
-            return {"iteration": event.n, "green": None, "red": (), "latest": None}
+            return {"iterations": event.n, "green": None, "red": (), "latest": None}
         case GateFinished(place="candidate", green=False):
             return {"green": False, "red": (*summary.red, event.gate)}
         case CandidateMade():

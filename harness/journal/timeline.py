@@ -1,7 +1,6 @@
 """A run as short plain lines: one for each event that is worth a person's eye."""
 
 from harness.events import (
-    BranchIntended,
     BranchMade,
     BreakerTripped,
     CandidateMade,
@@ -11,20 +10,16 @@ from harness.events import (
     DiffStat,
     Event,
     GateFinished,
-    GateStarted,
     IterationFinished,
     IterationStarted,
     ModelFailed,
     ModelReplied,
-    ModelRequested,
     NoteLearned,
     NotesInjected,
     Notice,
     RunClaimed,
     RunCreated,
     RunFinished,
-    SandboxClosed,
-    SandboxOpened,
     Told,
     ToolFinished,
     ToolStarted,
@@ -40,14 +35,16 @@ WIDTH = 160
 def line(record: Record, started: int | None = None) -> str | None:
     """One plain line for the record, or None when it is not worth one.
 
-    With `started` (microseconds since 1970) the time since then stands before it.
+    It begins with a mark: ✓ good, ✗ bad, ! to be looked at, · all else. With `started` (microseconds since 1970)
+    the time since then stands before it.
     """
-    text = _say(record.event)
-    if text is None:
+    said = _say(record.event)
+    if said is None:
         return None
+    mark, text = said
     text = " ".join(text.split())
     text = text if len(text) <= WIDTH else text[: WIDTH - 1] + "…"
-    return text if started is None else f"{clock(record.ts - started):>7}  {text}"
+    return f"{'' if started is None else f'{clock(record.ts - started):>7}'} {mark} {text}"
 
 
 def clock(micros: int) -> str:
@@ -74,68 +71,77 @@ def stat(diff: DiffStat) -> str:
     return f"{diff.files} file{'' if diff.files == 1 else 's'}, +{diff.insertions} -{diff.deletions}"
 
 
-def _say(event: Event) -> str | None:
+Said = tuple[str, str] | None
+
+
+def _say(event: Event) -> Said:
     match event:
         case RunCreated():
-            return f"run: {event.goal.text}  (base {event.base[:10]}, {event.repo})"
+            return "·", f"run: {event.goal.text} (base {event.base[:10]} of {event.repo})"
         case RunClaimed():
-            return f"resumed by {event.owner}" if event.resumed else None
+            return ("·", f"resumed by {event.owner}") if event.resumed else None
         case RunFinished():
-            return f"{event.outcome}: {event.reason}"
+            return _good(event.exit_code == 0), f"{event.outcome}: {event.reason}"
         case Notice():
-            return f"note: {event.what}" + (f": {event.why}" if event.why else "")
+            return "!", event.what + (f": {event.why}" if event.why else "")
         case BreakerTripped():
-            return f"limit reached: {event.name} ({event.value} of {event.limit} {event.unit})".replace(" )", ")")
+            return "!", f"limit reached: {event.name}, {event.value} of {event.limit} {event.unit}"
         case BranchMade():
-            return f"branch {event.branch} at {event.commit[:10]}"
+            return "✓", f"branch {event.branch} at {event.commit[:10]}"
         case CommandReceived():
-            return f"{event.principal or 'somebody'}: {event.kind} {event.text}"
+            return "!", f"{event.principal or 'somebody'} asks: {event.kind} {event.text}"
         case IterationStarted():
-            return f"iteration {event.n} with {event.model}"
+            return "·", f"iteration {event.n} with {event.model}"
         case IterationFinished():
             judged = "accepted" if event.accepted else "green, not accepted" if event.green else "not green"
-            return f"iteration {event.n} ended ({event.ending}): {judged}"
+            return _good(event.accepted), f"iteration {event.n} ended ({event.ending}): {judged}"
         case CandidateMade():
-            return f"candidate {event.n}: {event.commit[:10]}, {stat(event.diff)}"
+            return "·", f"candidate {event.n}: {event.commit[:10]}, {stat(event.diff)}"
         case VerdictGiven():
-            return f"checker ({event.model}): {event.decision}: {event.summary}"
+            text = f"checker ({event.model}): {event.decision}: {event.summary}"
+            return _good(event.decision == "accept"), text
         case GateFinished():
             return _gate(event)
         case NotesInjected():
-            return f"notes given: {len(event.notes)}" if event.notes else None
+            return ("·", f"notes given: {len(event.notes)}") if event.notes else None
         case NoteLearned():
-            return f"learned ({event.kind}): {event.text}"
+            return "·", f"learned ({event.kind}): {event.text}"
         case _:
             return _talk(event)
 
 
-def _talk(event: Event) -> str | None:
+def _talk(event: Event) -> Said:
     match event:
         case ConversationOpened():
-            return f"{event.role} ({event.model}) begins" if event.role != "maker" else None
+            return ("·", f"{event.role} ({event.model}) begins") if event.role != "maker" else None
         case ConversationEnded():
-            return f"{event.conversation} ended: {event.ending}" + (f": {event.detail}" if event.detail else "")
+            return "·", f"{event.conversation} ended: {event.ending}" + (
+                f": {event.detail}" if event.detail else ""
+            )
         case ModelReplied():
-            return f"says: {event.text}" if event.text.strip() else None
+            return ("·", f"says: {event.text}") if event.text.strip() else None
         case ModelFailed():
             again = "" if event.retry_micros is None else f", again in {span(event.retry_micros)}"
-            return f"model call failed ({event.kind}): {event.message}{again}"
+            return "!", f"model call failed ({event.kind}): {event.message}{again}"
         case ToolStarted():
-            return f"{event.name}: {event.summary}"
+            return "·", f"{event.name}: {event.summary}"
         case ToolFinished():
-            return None if event.status == "ok" else f"{event.name}: {event.status} after {span(event.micros)}"
+            return (
+                None if event.status == "ok" else ("!", f"{event.name}: {event.status} after {span(event.micros)}")
+            )
         case Told():
-            return f"told ({event.why}): {event.text}"
-        case ModelRequested() | GateStarted() | SandboxOpened() | SandboxClosed() | BranchIntended():
-            return None
+            return "·", f"told ({event.why}): {event.text}"
         case _:
-            return None
+            return None  # intents and sandboxes: worth a place in the journal, not a line
 
 
-def _gate(event: GateFinished) -> str:
+def _good(good: bool) -> str:
+    return "✓" if good else "✗"
+
+
+def _gate(event: GateFinished) -> Said:
     where = "base" if event.place == "base" else f"candidate {event.iteration}"
-    light = "green" if event.green else "red"
     new = f", {len(event.new_failures)} new" if event.new_failures else ""
     bad = f", {event.violations} violation{'' if event.violations == 1 else 's'}" if event.violations else ""
     took = "from the journal" if event.cached else span(event.micros)
-    return f"gate {event.gate} on {where}: {light}: {event.summary}{new}{bad} ({took})"
+    return _good(event.green), f"gate {event.gate} on {where}: {event.summary}{new}{bad} ({took})"
