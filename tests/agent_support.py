@@ -1,13 +1,23 @@
 """What the tests of the agent share: conversations by hand, and the real parts under them."""
 
+import os
+import time
+import uuid
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import msgspec
 from hypothesis import strategies as st
 
-from harness.agent import Conversation
+from harness.agent import Conversation, Ending, Toolbox, TurnLimits, turns
 from harness.events import Event, ModelReplied, ModelRequested, Told, ToolFinished, ToolStarted, Usage
-from harness.models.base import ToolSchema
+from harness.models import Ledger, MessagesModel, Profile, Reply, Request, ToolSchema, ask, load
+from sandboxes.base import Sandbox, Spec
+from sandboxes.docker import DockerEngine
+from tests.scripted import ScriptedServer
 
 NAME = "maker.1"
 ECHO = ToolSchema("echo", "Says it.", {"type": "object", "properties": {"words": {"type": "string"}}})
@@ -88,3 +98,79 @@ def histories(draw: st.DrawFn) -> list[Event]:
         if not ids:
             events.append(told("go on", "quiet"))
     return events[: draw(st.integers(0, len(events)))]
+
+
+IMAGE = os.environ.get("LOOPWRIGHT_TEST_IMAGE", "lw-dev:1")
+AGENT = 1_000
+"""The user of every sandbox."""
+
+
+@contextmanager
+def opened_sandbox(place: Path, files: Mapping[str, str | bytes]) -> Iterator[Sandbox]:
+    """A real container whose work tree holds `files`."""
+    seed, run = place / "seed", f"test-{uuid.uuid4().hex[:12]}"
+    for name, content in files.items():
+        path = seed / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+    for path in (seed, *seed.rglob("*")):
+        os.chown(path, AGENT, AGENT)
+    engine = DockerEngine(place / "home")
+    sandbox = engine.open(Spec(image=IMAGE, seed=seed, run=run, purpose="maker"))
+    try:
+        yield sandbox
+    finally:
+        sandbox.close()
+        engine.discard(run)
+
+
+MAKER, CHECKER = "claude-sonnet-5-5", "claude-opus-5-5"
+
+
+@cache
+def model_of(url: str, name: str) -> tuple[MessagesModel, Profile]:
+    """The real client of a model, pointed at a scripted server."""
+    profile = msgspec.structs.replace(load().profile(name), base_url=url)
+    return MessagesModel(profile), profile
+
+
+def ledger(micro_usd: int = 100_000_000) -> Ledger:
+    return Ledger(micro_usd, 100_000_000)
+
+
+def held(
+    server: ScriptedServer,
+    conversation: Conversation,
+    toolbox: Toolbox,
+    limits: TurnLimits | None = None,
+    account: Ledger | None = None,
+    **options: Any,
+) -> Generator[Event, None, Ending]:
+    """The conversation's turns, over the real `ask`; failed attempts are repeated without a pause."""
+    model, profile = model_of(server.url, conversation.model)
+    account = account or ledger()
+
+    def say(request: Request, call: int) -> Generator[Event, None, Reply]:
+        return ask(
+            model,
+            profile,
+            account,
+            request,
+            conversation=conversation.id,
+            call=call,
+            prompt_bound=conversation.bound(),
+            deadline=time.monotonic() + 60,
+            wait=lambda seconds: None,
+        )
+
+    return turns(conversation, toolbox, say, limits or TurnLimits(), **options)
+
+
+def drained(generator: Generator[Event, None, Ending]) -> tuple[list[Event], Ending]:
+    """All events, and the ending."""
+    events: list[Event] = []
+    while True:
+        try:
+            events.append(next(generator))
+        except StopIteration as stop:
+            return events, stop.value

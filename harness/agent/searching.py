@@ -134,6 +134,5 @@ def _check(result: Result, program: str, good: tuple[int, ...]) -> None:
     if result.exit_code == 127:
         raise Mistake(f"this sandbox has no {program}: use bash")
     if result.exit_code not in good:
-        raise Mistake(
-            text_of(result.stderr).strip()[:500] or f"{program} failed with exit code {result.exit_code}"
-        )
+        why = text_of(result.stderr).strip().removeprefix(f"{program}: ")
+        raise Mistake(why or f"failed with exit code {result.exit_code}")

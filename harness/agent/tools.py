@@ -24,7 +24,7 @@ BASH_SECONDS, BASH_MOST = 120.0, 600_000
 COMMAND_BYTES = 100_000
 """The longest command: below the kernel's limit for one argument (128 KiB)."""
 
-SUMMARY_CHARS = 120
+SUMMARY_CHARS, ERROR_CHARS = 120, 1_000
 
 
 class Bash(Struct, frozen=True, forbid_unknown_fields=True):
@@ -122,10 +122,8 @@ class Toolbox:
             return Answer(f"{tool.name}: {error}. It takes: {_arguments(tool.args)}", "environment")
         try:
             return tool.run(self._sandbox, args)
-        except Mistake as mistake:
-            return Answer(f"{tool.name}: {mistake}", "error")
-        except FileRefused as refused:
-            return Answer(f"{tool.name}: {refused}", "error")
+        except (Mistake, FileRefused) as mistake:
+            return Answer(f"{tool.name}: {str(mistake)[-ERROR_CHARS:]}", "error")
         except TimeoutError as late:
             return Answer(f"{tool.name}: {late}", "environment")
 
