@@ -140,6 +140,10 @@ def _tables(path: Path) -> tuple[dict[str, dict[str, Any]], str]:
     for name, table in models.items():
         fields = [field for field in Profile.__struct_fields__ if field != "name"]
         _known(path, f"models.{name}", table, fields)
+        if not isinstance(table.get("price", {}), dict):
+            why = "a price is a table of input, output and cache prices"
+            fix = "Write price = { input = ..., output = ... }."
+            raise CatalogError(f"{path}: models.{name}.price is no table", why, fix, path=path)
         for part, kind in (("price", Price), ("tiers", Tier)):
             inner = table.get(part, {})
             for one in inner if isinstance(inner, list) else [inner]:

@@ -18,7 +18,7 @@ def cost(profile: Profile, usage: Usage, geo: str = "") -> int:
 
 
 def worst(profile: Profile, prompt_tokens_upper_bound: int, max_tokens: int) -> int:
-    """The most a call can cost: every prompt token at the dearest rate, a whole reply, the dearest tier and region.
+    """The most a call can cost: prompt tokens at the dearest rate, a whole reply, the dearest tier and region.
 
     A tier is taken into account when the upper bound could reach it, even where a lower one would cost more.
     """

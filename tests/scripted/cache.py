@@ -50,6 +50,8 @@ def _blocks(body: _Body) -> Iterator[tuple[bytes, str | None]]:
     for tool in body.tools:
         yield _mark(bytes(tool))
     match body.system:
+        case "":
+            pass
         case str(text):
             yield text.encode(), None
         case blocks:

@@ -95,7 +95,8 @@ class ScriptedServer:
 
     def env(self) -> dict[str, str]:
         """The environment in which the SDK finds this server."""
-        return {"ANTHROPIC_BASE_URL": self.url, "ANTHROPIC_API_KEY": self.key or "scripted"}
+        key = self.key or "scripted"
+        return {"ANTHROPIC_BASE_URL": self.url, "ANTHROPIC_API_KEY": key, "NO_PROXY": "127.0.0.1"}
 
     def totals(self) -> dict[str, int]:
         """The sums of the usage of all whole replies."""
