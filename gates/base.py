@@ -7,7 +7,7 @@ from base, results are compared with the baseline, and only *new* failures count
 import hashlib
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -71,6 +71,8 @@ class GateResult(msgspec.Struct, frozen=True, kw_only=True):
     violations: tuple[Violation, ...] = ()
     passed: tuple[str, ...] = ()
     """Ids of what was run and passed (tests): what the base had must still be there."""
+    skipped: tuple[str, ...] = ()
+    """Ids of what was found but skipped (tests): with `passed` and `failures`, every test the tree has."""
     notes: tuple[str, ...] = ()
     """Facts worth reporting that are no failures: tests that prove nothing, dependencies added."""
     output: str = ""
@@ -127,6 +129,8 @@ class Room(msgspec.Struct, frozen=True, kw_only=True):
     """tree id -> a fresh throw-away sandbox whose workspace is exactly that tree."""
     baseline: Mapping[str, GateResult]
     """What each gate found at base, by gate name; empty while the base itself is judged."""
+    shared: dict[str, Any] = {}
+    """What one gate of this room has found out and another can use, by a key of its own (test runs by tree)."""
 
 
 class GateUnknown(Exception):

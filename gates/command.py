@@ -1,0 +1,79 @@
+"""The gate `command`: any shell line, judged by its exit status."""
+
+import itertools
+import re
+import shlex
+
+from gates import trees
+from gates.base import Failure, Gate, GateResult, Room, Status
+
+NAMED_BY = {
+    "make": ("Makefile", "makefile", "GNUmakefile"),
+    "just": ("justfile", "Justfile", ".justfile"),
+    "task": ("Taskfile.yml", "Taskfile.yaml"),
+    "rake": ("Rakefile",),
+    "invoke": ("tasks.py",),
+    "nox": ("noxfile.py",),
+    "hatch": ("hatch.toml",),
+}
+"""The files in which a runner finds what its targets do."""
+
+TAIL = 6_000
+
+
+def command(gate: Gate, room: Room) -> GateResult:
+    """Run the line on the candidate's tree, with base's version of the scripts and makefiles that the line names.
+
+    The one failure has the gate's name as its id, so a line that fails at base as well is nobody's fault.
+    Raises `SandboxGone`.
+    """
+    if not gate.command:
+        return _result(gate, "error", "a gate of the kind command needs a command", "")
+    tree = trees.exact(room, trees.layout(room))
+    scripts = {c.path for c in room.diff.changes} & named_files(gate.command, room.paths(room.base))
+    if scripts:
+        tree = room.compose(tree, dict.fromkeys(scripts, room.base))
+    with room.open(tree) as sandbox:
+        result = sandbox.run(gate.command, timeout=gate.timeout, cap=200_000)
+    output = result.stdout.decode(errors="replace")[-TAIL:]
+    notes = tuple(f"{path} was changed; this gate ran base's copy" for path in sorted(scripts))
+    if result.timed_out:
+        return _result(gate, "timeout", f"no end after {gate.timeout} s", output, notes)
+    match result.exit_code:
+        case 0:
+            return _result(gate, "pass", "exit status 0", output="", notes=notes)
+        case 126 | 127:
+            reason = "cannot be executed" if result.exit_code == 126 else "is not there"
+            fix = "fix: install what it calls by [sandbox] setup, or correct the line"
+            return _result(
+                gate, "error", f"a command of it {reason} (exit status {result.exit_code}); {fix}", output, notes
+            )
+        case 137 if result.oom:
+            return _result(gate, "error", "out of memory; fix: raise [sandbox] memory_mb", output, notes)
+    failure = Failure(id=gate.name, message=f"exit status {result.exit_code}: {gate.command}"[:300], detail=output)
+    return GateResult(
+        gate=gate.name,
+        kind=gate.kind,
+        status="fail",
+        summary=f"exit status {result.exit_code}",
+        failures=(failure,),
+        notes=notes,
+        output=output,
+    )
+
+
+def named_files(line: str, paths: tuple[str, ...]) -> set[str]:
+    """The files of base that a shell line names, itself or through the runner it calls."""
+    try:
+        words = shlex.split(re.sub(r"[;&|()<>]", " ", line))
+    except ValueError:
+        words = line.split()
+    wanted = {word.removeprefix("./") for word in words}
+    wanted |= {f"{module.replace('.', '/')}.py" for flag, module in itertools.pairwise(words) if flag == "-m"}
+    for word in words:
+        wanted.update(NAMED_BY.get(word.rpartition("/")[2], ()))
+    return wanted & set(paths)
+
+
+def _result(gate: Gate, status: Status, summary: str, output: str, notes: tuple[str, ...] = ()) -> GateResult:
+    return GateResult(gate=gate.name, kind=gate.kind, status=status, summary=summary, output=output, notes=notes)

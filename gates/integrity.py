@@ -1,0 +1,179 @@
+"""The gate `integrity`: what a candidate did to the evidence itself. Read from the trees; nothing is executed."""
+
+import ast
+import re
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import PurePosixPath
+
+from gates import trees
+from gates.base import Change, Gate, GateResult, Room, Severity, Violation
+from gates.edits import edits
+from gates.globs import matches
+from gates.lines import added_lines
+from gates.markers import new_signs
+from gates.protection import LINK, tampered
+from gates.source import Unreadable, outline, parse
+from gates.trees import Layout, may_edit
+
+SUPPRESSION = re.compile(
+    r"#\s*(noqa|type:\s*ignore|nosec|pragma:\s*no\s*(?:cover|branch)|ruff:\s*noqa|ruff:\s*disable|flake8:\s*noqa"
+    r"|pylint:\s*(?:disable|skip)|mypy:\s*\S+|pyright:\s*\S+|nosemgrep|type:\s*ignore)"
+    r"|(@ts-(?:ignore|nocheck|expect-error)|eslint-disable\S*|istanbul ignore|c8 ignore|NOSONAR|nolint"
+    r"|#\[allow\()",
+    re.IGNORECASE,
+)
+
+FIXES = {
+    "protected-changed": "take the change back; this file is base's in every clean room",
+    "protected-added": "take the file out; it would decide what the gates see",
+    "protected-removed": "put the file back",
+    "gate-config-changed": "take these tables back to base's; the rest of the file may change",
+    "module-shadowed": "give the file another name",
+    "out-of-scope": "keep to the paths that the goal allows",
+    "base-test-deleted": "put the file back; new tests go into files of their own or beside the old ones",
+    "base-test-edited": "restore base's version; a test may change only if the goal says so (may_edit_tests)",
+    "test-helper-edited": "leave it, if the goal does not need it: base's tests are run with base's copy",
+    "test-symlinked": "make it a file",
+    "test-mode-changed": "restore the mode",
+    "suppression-added": "correct what the tool found instead of silencing it",
+    "unreadable": "write it so that it can be read",
+}
+
+
+def integrity(gate: Gate, room: Room) -> GateResult:
+    """Name every act against the evidence, its place and what to do. No source makes it raise."""
+    if not room.diff.changes:
+        return GateResult(gate=gate.name, kind=gate.kind, status="skipped", summary="nothing has changed")
+    found = sorted(_violations(room), key=lambda v: (v.severity != "block", v.path, v.line, v.rule))
+    blocking = sum(v.severity == "block" for v in found)
+    return GateResult(
+        gate=gate.name,
+        kind=gate.kind,
+        status="fail" if blocking else "pass",
+        summary=f"{blocking} violations, {len(found) - blocking} warnings" if found else "nothing to object to",
+        violations=tuple(found),
+    )
+
+
+def _violations(room: Room) -> Iterator[Violation]:
+    sides = trees.layout(room)
+    shadowing = trees.planted(room, sides)
+    for change in room.diff.changes:
+        if not matches(change.path, room.rules.scope):
+            yield _violation("out-of-scope", change.path, "the goal's scope does not hold this path")
+        if change.path in shadowing:
+            yield _violation(
+                "module-shadowed", change.path, f"it takes the place of the module {shadowing[change.path]}"
+            )
+        part = tampered(change, room)
+        if part:
+            yield _violation("gate-config-changed", change.path, f"changes {', '.join(part)}")
+        elif part is not None:
+            act = {"added": "added", "deleted": "removed"}.get(change.status, "changed")
+            yield _violation(f"protected-{act}", change.path, f"this protected file was {act}")
+        elif sides.is_test(change.path) and not may_edit(change.path, room):
+            yield from _on_test(change, room, sides)
+        if change.status != "deleted":
+            yield from _suppressions(change, room)
+            if change.path.endswith(".py"):
+                yield from _in_source(change, room, sides)
+
+
+def _on_test(change: Change, room: Room, sides: Layout) -> Iterator[Violation]:
+    """The rules for test files, helpers and data, from which `may_edit_tests` frees."""
+    path, module = change.path, sides.is_module(change.path)
+    if change.status == "deleted":
+        yield (
+            _helper(path, "removed")
+            if not module
+            else _violation("base-test-deleted", path, "deleted or renamed away")
+        )
+    elif change.new_mode == LINK:
+        yield _violation("test-symlinked", path, "a test became, or is, a symbolic link")
+    elif change.status == "modified":
+        if change.old_mode and change.old_mode != change.new_mode:
+            yield _violation(
+                "test-mode-changed", path, f"{change.old_mode} became {change.new_mode}", severity="warn"
+            )
+        if not module:
+            yield _helper(path, "changed")
+        elif path.endswith(".py"):
+            yield from _edited(path, room)
+        elif line := _lost_line(path, room):
+            yield _violation("base-test-edited", path, "lines of base are gone or changed", line)
+
+
+def _helper(path: str, act: str) -> Violation:
+    return _violation("test-helper-edited", path, f"a helper or data file of the tests was {act}", severity="warn")
+
+
+def _edited(path: str, room: Room) -> Iterator[Violation]:
+    known = frozenset(
+        node.rpartition("::")[2].partition("[")[0]
+        for result in room.baseline.values()
+        for node in (*result.passed, *result.skipped, *(f.id for f in result.failures))
+        if node.startswith(f"{path}::")
+    )
+    try:
+        old, new = (outline(parse(room.file(tree, path) or b""), known) for tree in (room.base, room.head))
+        yield from edits(path, old, new)
+    except Unreadable as error:
+        yield _violation("unreadable", path, f"a test module of base cannot be compared: {error}")
+    except RecursionError:
+        yield _violation("unreadable", path, "a test module of base cannot be compared: it is nested too deeply")
+
+
+def _in_source(change: Change, room: Room, sides: Layout) -> Iterator[Violation]:
+    data, is_test = room.file(room.head, change.path), sides.is_test(change.path)
+    if data is None:
+        return
+    try:
+        new = parse(data)
+        found = list(new_signs(change.path, _base_module(change, room), new, is_test=is_test))
+    except (Unreadable, RecursionError) as error:
+        sample = is_test and not sides.is_module(change.path)
+        reason = str(error) if isinstance(error, Unreadable) else "it is nested too deeply"
+        yield _violation("unreadable", change.path, reason, severity="warn" if sample else "block")
+        return
+    base = _base_module(change, room)
+    named = (
+        {node.name for node in ast.walk(base) if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+        if base
+        else set()
+    )
+    yield from (v for v in found if v.rule != "new-test-skipped" or v.message.partition(":")[0] not in named)
+
+
+def _base_module(change: Change, room: Room) -> ast.Module | None:
+    data = room.file(room.base, change.path)
+    try:
+        return parse(data) if data is not None else None
+    except Unreadable:
+        return None
+
+
+def _suppressions(change: Change, room: Room) -> Iterator[Violation]:
+    lines = added_lines(change, room)
+    if lines is None:
+        yield _violation("unreadable", change.path, "the file is too large to be looked into", severity="warn")
+        return
+    for number, text in lines:
+        match = SUPPRESSION.search(text[:2_000])
+        if match and PurePosixPath(change.path).suffix not in (".md", ".rst", ".txt"):
+            said = match[1] or match[2]
+            yield _violation("suppression-added", change.path, f"adds `{said}`", number, severity="warn")
+
+
+def _lost_line(path: str, room: Room) -> int:
+    """The number of the first line of base that the candidate does not have; 0 when all are there."""
+    left = Counter((room.file(room.head, path) or b"").split(b"\n"))
+    for number, line in enumerate((room.file(room.base, path) or b"").split(b"\n"), start=1):
+        if left[line] == 0 and line.strip():
+            return number
+        left[line] -= 1
+    return 0
+
+
+def _violation(rule: str, path: str, message: str, line: int = 0, *, severity: Severity = "block") -> Violation:
+    return Violation(rule=rule, path=path, line=line, message=message, fix=FIXES[rule], severity=severity)

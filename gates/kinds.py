@@ -1,0 +1,79 @@
+"""Kinds of gates and the one way to run them."""
+
+import hashlib
+import time
+from collections.abc import Callable, Mapping, Sequence
+from importlib.metadata import entry_points
+
+import msgspec
+
+from gates.base import Gate, GateResult, GateUnknown, Room
+from gates.command import command
+from gates.integrity import integrity
+from gates.proof import proof
+from gates.pytest import pytest
+from gates.ruff import ruff
+from gates.security import security
+from sandboxes.base import SandboxGone
+
+Kind = Callable[[Gate, Room], GateResult]
+
+KINDS: Mapping[str, Kind] = {
+    "integrity": integrity,
+    "ruff": ruff,
+    "security": security,
+    "command": command,
+    "pytest": pytest,
+    "proof": proof,
+}
+"""The kinds of this package, in the order in which they are run: what is cheap and says most comes first."""
+
+GROUP = "loopwright.gates"
+"""The entry-point group through which another package adds a kind: its name, and a function like these."""
+
+MEANING = 1
+"""Raised whenever a gate's result would mean something else than before, so that no old result is reused."""
+
+
+def kind(name: str) -> Kind:
+    """The function of a kind, our own or another package's. Raises `GateUnknown`."""
+    if name in KINDS:
+        return KINDS[name]
+    others = entry_points(group=GROUP)
+    for entry in others:
+        if entry.name == name:
+            found: Kind = entry.load()
+            return found
+    raise GateUnknown(name, (*KINDS, *(entry.name for entry in others)))
+
+
+def run(gate: Gate, room: Room) -> GateResult:
+    """Run one gate on the room's tree. A sandbox that dies on the way is an `error` of the gate, never a verdict.
+
+    Raises `GateUnknown`; what a gate's own defect raises is not hidden.
+    """
+    judge = kind(gate.kind)
+    started = time.monotonic()
+    try:
+        result = judge(gate, room)
+    except SandboxGone as gone:
+        why = f"the clean room died: {gone}"[:300]
+        result = GateResult(gate=gate.name, kind=gate.kind, status="error", summary=why, output=gone.fix)
+    micros = int((time.monotonic() - started) * 1_000_000)
+    return msgspec.structs.replace(result, micros=micros, required=gate.required)
+
+
+def order(gates: Sequence[Gate]) -> tuple[Gate, ...]:
+    """Cheap and telling gates first: integrity, lint, security, commands and others, tests, and proof last."""
+    ranks = {name: n for n, name in enumerate(KINDS)}
+    return tuple(sorted(gates, key=lambda gate: ranks.get(gate.kind, ranks["command"])))
+
+
+def cache_key(gate: Gate, room: Room, image: str) -> str:
+    """Names everything that decides a gate's result: the same key means the same result, in any run."""
+    baseline = {
+        name: (result.status, sorted(f.id for f in result.failures), sorted(result.passed), sorted(result.skipped))
+        for name, result in room.baseline.items()
+    }
+    parts = (MEANING, gate.digest(), room.base, room.head, room.rules, image, sorted(baseline.items()))
+    return hashlib.sha256(msgspec.json.encode(parts)).hexdigest()[:32]

@@ -1,0 +1,157 @@
+"""Signs, in changed Python, of code that works on the evidence instead of on the goal."""
+
+import ast
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import PurePosixPath
+
+import msgspec
+
+from gates.base import Severity, Violation
+from gates.source import SKIPS, XFAILS, dotted
+
+EXITS = frozenset({"os._exit", "os.abort", "os.kill", "os.killpg", "signal.raise_signal", "faulthandler._sigsegv"})
+LEAVES = frozenset({"sys.exit", "exit", "quit", "SystemExit", "pytest.exit"})
+IMPORTERS = frozenset({"importlib.import_module", "import_module", "__import__"})
+
+CHANGERS = frozenset({"setattr", "delattr", "patch", "object", "setitem", "delitem"})
+MODULES = frozenset({"pytest", "_pytest", "pluggy"})
+
+
+class Sign(msgspec.Struct, frozen=True):
+    """One sign: its rule, what the code says, and where."""
+
+    rule: str
+    text: str
+    line: int
+    severity: Severity = "block"
+
+
+FIXES = {
+    "exit-at-import": "take it out: a test process has to end by itself",
+    "exit-in-code": "raise an exception instead; this ends the process without a result",
+    "pytest-internals": "leave the test runner alone: change the code under test",
+    "pytest-plugin": "take it out: fixtures belong to conftest.py, and that is base's",
+    "test-aware-source": "source must not behave otherwise when tests look",
+    "new-test-skipped": "let the new test run, or leave it out",
+}
+
+
+def new_signs(path: str, old: ast.Module | None, new: ast.Module, *, is_test: bool) -> Iterator[Violation]:
+    """The signs in `new` that `old` does not show as often.
+
+    More of what a source file did before (a plugin of pytest's, say) is only a warning.
+    """
+    known = Counter((s.rule, s.text) for s in signs(path, old, is_test=is_test)) if old is not None else Counter()
+    usual = {rule for rule, _ in known} if not is_test else set()
+    for sign in signs(path, new, is_test=is_test):
+        if known[sign.rule, sign.text] > 0:
+            known[sign.rule, sign.text] -= 1
+            continue
+        yield Violation(
+            rule=sign.rule,
+            path=path,
+            line=sign.line,
+            message=sign.text[:200],
+            fix=FIXES[sign.rule],
+            severity="warn" if sign.rule in usual else sign.severity,
+        )
+
+
+def signs(path: str, tree: ast.Module, *, is_test: bool) -> Iterator[Sign]:
+    """Every sign in a module. Tests are held to more: they have no reason to leave the process."""
+    script = PurePosixPath(path).name in ("__main__.py", "setup.py")
+    names = _names(tree)
+    for node in ast.walk(tree):
+        yield from _runner(node, names, is_test)
+        if not is_test:
+            yield from _awareness(node)
+    for node in ast.walk(tree) if is_test else ():
+        for decorator in getattr(node, "decorator_list", ()):
+            text = ast.unparse(decorator)
+            if SKIPS.search(text) or XFAILS.search(text):
+                yield Sign("new-test-skipped", f"{getattr(node, 'name', '')}: @{text}", decorator.lineno, "warn")
+    for node, importing in _calls(tree):
+        name = dotted(node)
+        if importing and (name in EXITS or (is_test and name in LEAVES)) and not script:
+            yield Sign("exit-at-import", f"{name} when the file is imported", node.lineno)
+        elif name in EXITS - {"os.kill", "os.killpg"}:
+            yield Sign("exit-in-code", name, node.lineno, "block" if is_test else "warn")
+
+
+def _runner(node: ast.AST, names: frozenset[str], is_test: bool) -> Iterator[Sign]:
+    """Reaching for pytest's insides, taking its place, or adding a plugin."""
+    match node:
+        case ast.Import(names=found) if any(alias.name.split(".")[0] == "_pytest" for alias in found):
+            yield Sign("pytest-internals", "import _pytest", node.lineno, "warn" if is_test else "block")
+        case ast.ImportFrom(module=str(module)) if module.split(".")[0] == "_pytest":
+            yield Sign("pytest-internals", f"from {module} import", node.lineno, "warn" if is_test else "block")
+        case ast.Assign(targets=targets) | ast.Delete(targets=targets):
+            yield from (_taken(t, node) for t in targets if not isinstance(t, ast.Name) and _owned(t, names))
+            if any(isinstance(t, ast.Name) and t.id == "pytest_plugins" for t in targets):
+                yield Sign("pytest-plugin", "pytest_plugins = ...", node.lineno)
+        case ast.AugAssign(target=t) | ast.AnnAssign(target=t) if not isinstance(t, ast.Name) and _owned(t, names):
+            yield _taken(t, node)
+        case ast.Call(func=function, args=[first, *_]):
+            name = dotted(function)
+            if name.rpartition(".")[2] in CHANGERS and _owned(first, names):
+                yield _taken(first, node)
+            if name.startswith("sys.modules.") and _text(first).split(".")[0] in MODULES:
+                yield _taken(node, node)
+            if name in IMPORTERS and _text(first).split(".")[0] in MODULES - {"pytest"}:
+                yield Sign("pytest-internals", f"{name}({_text(first)!r})", node.lineno)
+        case ast.FunctionDef(name=name) if name.startswith("pytest_"):
+            yield Sign("pytest-plugin", f"def {name}", node.lineno)
+
+
+def _names(tree: ast.Module) -> frozenset[str]:
+    """The names by which a module knows pytest and what it imports from it."""
+    found = set()
+    for node in ast.walk(tree):
+        match node:
+            case ast.Import(names=names):
+                found |= {a.asname or a.name.split(".")[0] for a in names if a.name.split(".")[0] in MODULES}
+            case ast.ImportFrom(module=str(module), names=names) if module.split(".")[0] in MODULES:
+                found |= {alias.asname or alias.name for alias in names}
+    return frozenset(found)
+
+
+def _owned(node: ast.AST, names: frozenset[str]) -> bool:
+    """Whether the expression is something of the test runner's, by a name of it or its place in sys.modules."""
+    if isinstance(node, ast.Subscript) and dotted(node) == "sys.modules":
+        return _text(node.slice).split(".")[0] in MODULES
+    return (_text(node) or dotted(node)).split(".")[0] in names | MODULES
+
+
+def _taken(node: ast.AST, place: ast.AST) -> Sign:
+    return Sign("pytest-internals", f"changes {ast.unparse(node)}", getattr(place, "lineno", 0))
+
+
+def _awareness(node: ast.AST) -> Iterator[Sign]:
+    match node:
+        case ast.Constant(value="PYTEST_CURRENT_TEST" | "PYTEST_VERSION"):
+            yield Sign("test-aware-source", "asks whether a test is running", node.lineno)
+        case ast.Compare(left=ast.Constant(value="pytest" | "_pytest" | "unittest"), ops=[ast.In() | ast.NotIn()]):
+            if any(dotted(part) == "sys.modules" for part in node.comparators):
+                yield Sign("test-aware-source", "asks whether pytest is loaded", node.lineno)
+
+
+def _calls(tree: ast.Module) -> Iterator[tuple[ast.expr, bool]]:
+    """What is called or raised, and whether importing the file is enough for it."""
+    waiting: list[tuple[ast.AST, bool]] = [(node, True) for node in tree.body]
+    while waiting:
+        node, importing = waiting.pop()
+        match node:
+            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.Lambda():
+                importing = False
+            case ast.If(test=ast.Compare(left=ast.Name(id="__name__"))):
+                importing = False
+            case ast.Call():
+                yield node.func, importing
+            case ast.Raise(exc=ast.Name() as raised):
+                yield raised, importing
+        waiting.extend((child, importing) for child in ast.iter_child_nodes(node))
+
+
+def _text(node: ast.AST) -> str:
+    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""

@@ -1,0 +1,99 @@
+"""The gate `proof`: new and changed tests must fail on base's source, or they prove nothing."""
+
+from gates import testing, trees
+from gates.base import Gate, GateResult, Room, Violation
+from gates.own import changed_tests, own_tests
+from gates.source import Unreadable, meaning, outline, parse
+from gates.testing import TestRun
+
+PROVES, NOTHING, CANNOT = "proves", "proves nothing", "cannot run at base"
+
+
+def proof(gate: Gate, room: Room) -> GateResult:
+    """Run the candidate's new and changed tests on its own tree and on base's source. Raises `SandboxGone`.
+
+    One note a test: `proves` (fails at base, passes on the candidate), `proves nothing` (passes at base as well; a
+    warning), `cannot run at base` (it needs what base does not have, so base says nothing about it).
+    """
+    sides = trees.layout(room)
+    changed = changed_tests(room, sides) if room.baseline else frozenset()
+    if not any(path.endswith(".py") for path in changed):
+        return _result(gate, "there are no new or changed tests")
+    how = testing.invocation(sides.config, gate.command, gate.timeout, room.paths(room.head))
+    own = own_tests(room, sides, how, trees.exact(room, sides))
+    new = _new(own, room)
+    if not new:
+        return _result(gate, f"there are no new or changed tests that run ({own.why or own.status})")
+    files = sorted({_file(node) for node in new})
+    at_base = testing.run(room, trees.base_with_new_tests(room, sides), how, files)
+    said = {node: _judge(node, own, at_base) for node in new}
+    hollow = [node for node, verdict in said.items() if verdict == NOTHING]
+    counts = ", ".join(f"{sum(v == what for v in said.values())} {what}" for what in (PROVES, NOTHING, CANNOT))
+    return GateResult(
+        gate=gate.name,
+        kind=gate.kind,
+        status="pass",
+        summary=counts,
+        violations=tuple(_hollow(node) for node in hollow),
+        notes=tuple(f"{verdict}: {node}" for node, verdict in said.items()),
+        passed=tuple(node for node, verdict in said.items() if verdict == PROVES),
+    )
+
+
+def _new(own: TestRun, room: Room) -> list[str]:
+    """The tests that base does not have, or has otherwise."""
+    known = {
+        node
+        for result in room.baseline.values()
+        if result.kind == "pytest"
+        for node in (*result.passed, *result.skipped, *(failure.id for failure in result.failures))
+    }
+    edited: dict[str, frozenset[str]] = {}
+    found = []
+    for node in own.collected or ():
+        path = _file(node)
+        if path not in edited:
+            edited[path] = _edited(path, room)
+        if node not in known or node.partition("::")[2].partition("[")[0].replace("::", ".") in edited[path]:
+            found.append(node)
+    return found
+
+
+def _edited(path: str, room: Room) -> frozenset[str]:
+    """The tests of a module of base whose functions say something else now."""
+    old, new = room.file(room.base, path), room.file(room.head, path)
+    if old is None or new is None:
+        return frozenset()
+    try:
+        before, after = outline(parse(old)).tests, outline(parse(new)).tests
+        return frozenset(n for n in after if n in before and meaning(before[n]) != meaning(after[n]))
+    except (Unreadable, RecursionError):
+        return frozenset()
+
+
+def _judge(node: str, own: TestRun, base: TestRun) -> str:
+    if base.status != "done" or _file(node) in base.broken or node not in base.ids:
+        return CANNOT
+    if node in base.passed:
+        return NOTHING
+    if node in base.skipped:
+        return CANNOT
+    return PROVES if node in own.passed else "fails on the candidate too"
+
+
+def _hollow(node: str) -> Violation:
+    return Violation(
+        rule="proves-nothing",
+        path=_file(node),
+        message=f"{node} passes on base's source as well",
+        fix="let the test check what this change makes true",
+        severity="warn",
+    )
+
+
+def _result(gate: Gate, summary: str) -> GateResult:
+    return GateResult(gate=gate.name, kind=gate.kind, status="skipped", summary=summary)
+
+
+def _file(node: str) -> str:
+    return node.partition("::")[0]

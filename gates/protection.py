@@ -1,0 +1,135 @@
+"""What a candidate may not touch, whatever its goal: the files that decide what the gates see.
+
+In a clean room all of them are base's. A change of one is also a violation: it is seen, and not only undone.
+"""
+
+import configparser
+import sys
+import tomllib
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import PurePosixPath
+from typing import Any
+
+from gates.base import Change, Room
+from gates.globs import matches
+
+PROTECTED = (
+    *("conftest.py", "pytest.ini", ".pytest.ini", "pytest.toml", ".pytest.toml", "tox.ini", "tox.toml"),
+    *("noxfile.py", ".coveragerc", "ruff.toml", ".ruff.toml", "mypy.ini", ".mypy.ini", "pyrightconfig.json"),
+    *(".bandit", "bandit.yaml", "bandit.yml", ".flake8", "pylintrc", ".pylintrc"),
+    *(".pre-commit-config.yaml", ".gitattributes", ".gitmodules", "CODEOWNERS"),
+    *("/.github", "/.gitlab", "/.circleci", "/.buildkite", "/.woodpecker", "/.loopwright"),
+    *("/.gitlab-ci.yml", "/.travis.yml", "/.woodpecker.yml", "/azure-pipelines.yml", "/bitbucket-pipelines.yml"),
+    *("/Jenkinsfile", "loopwright.toml", "sitecustomize.py", "usercustomize.py", "*.pth"),
+    *("*.dist-info", "*.egg-info", "*.egg-link", "__pycache__", "*.pyc", "*.pyo"),
+)
+"""Globs of files that no candidate changes, adds or removes. The last two lines are what Python runs or trusts by
+name: start-up hooks, the metadata through which a package at the root becomes a pytest plugin, and bytecode, which
+may say something else than the source beside it."""
+
+TABLES = ("pytest", "ruff", "coverage", "mypy", "bandit", "loopwright", "pyright", "basedpyright", "tox", "pylint")
+"""The tables under `[tool]` of a pyproject.toml that configure gates. The rest of it, dependencies above all,
+belongs to the candidate."""
+
+SECTIONS = ("tool:pytest", "flake8", "pycodestyle", "mypy", "coverage", "pylint", "tox", "pytest", "bandit")
+"""The sections of a setup.cfg that configure gates (also with a suffix: `mypy-pkg.*`, `coverage:run`)."""
+
+LINK = "120000"
+"""The mode of a symbolic link in a tree."""
+
+RUNNERS = frozenset(
+    (
+        *("pytest", "_pytest", "py", "pluggy", "iniconfig", "packaging", "pygments", "xdist", "execnet"),
+        *("coverage", "pytest_cov", "pytest_asyncio", "hypothesis", "unittest2", "mock", "ruff", "bandit"),
+    )
+)
+"""Modules of the test runner's world: a file of that name on the import path takes their place."""
+
+
+def is_protected(path: str, extra: Sequence[str] = ()) -> bool:
+    """Whether the whole file at `path` must stay as base has it."""
+    return matches(path, PROTECTED, anywhere=True) or matches(path, extra, anywhere=True)
+
+
+def partly(path: str) -> Callable[[bytes], Mapping[str, Any]] | None:
+    """For a file of which only some tables are protected: what reads those. It raises `ValueError`."""
+    match PurePosixPath(path).name:
+        case "pyproject.toml":
+            return pyproject_tables
+        case "setup.cfg":
+            return setup_sections
+    return None
+
+
+def pyproject_tables(data: bytes) -> Mapping[str, Any]:
+    """The protected tables of a pyproject.toml, by their full name. Raises `ValueError` when it cannot be read."""
+    try:
+        whole = tomllib.loads(data.decode())
+        tool = whole.get("tool", {})
+        plugins = whole.get("project", {}).get("entry-points", {}).get("pytest11")
+        found = {f"tool.{name}": tool[name] for name in TABLES if name in tool}
+    except (ValueError, RecursionError, AttributeError, TypeError) as error:
+        raise ValueError(f"not a readable pyproject.toml: {error}"[:200]) from None
+    return {**found, **({"project.entry-points.pytest11": plugins} if plugins is not None else {})}
+
+
+def setup_sections(data: bytes) -> Mapping[str, Any]:
+    """The protected sections of a setup.cfg. Raises `ValueError` when it cannot be read."""
+    parser = configparser.RawConfigParser(strict=False)
+    try:
+        parser.read_string(data.decode())
+    except (ValueError, configparser.Error, RecursionError) as error:
+        raise ValueError(f"not a readable setup.cfg: {error}"[:200]) from None
+    names = (n for n in parser.sections() if n in SECTIONS or n.replace(":", "-").split("-")[0] in SECTIONS)
+    found: dict[str, Any] = {name: dict(parser.items(name)) for name in names}
+    if parser.has_option("options.entry_points", "pytest11"):
+        found["options.entry_points.pytest11"] = parser.get("options.entry_points", "pytest11")
+    return found
+
+
+def tampered(change: Change, room: Room) -> tuple[str, ...] | None:
+    """What of a changed file is protected: `()` for the whole file, table names for a part, None for nothing.
+
+    A file that should be read in part and cannot be is protected as a whole.
+    """
+    if is_protected(change.path, room.rules.protected):
+        return ()
+    read = partly(change.path)
+    if read is None:
+        return None
+    if change.new_mode == LINK:
+        return ()
+    sides = []
+    for tree in (room.base, room.head):
+        data = room.file(tree, change.path)
+        try:
+            sides.append(read(data) if data is not None else {})
+        except ValueError:
+            return ()
+    old, new = sides
+    names = tuple(sorted(name for name in {*old, *new} if old.get(name) != new.get(name)))
+    return names or None
+
+
+def shadowed(path: str, base: frozenset[str], head: frozenset[str], roots: frozenset[str]) -> str | None:
+    """The module whose place a new file at `path` would take on the import path, if any.
+
+    `base` and `head` are the directories that hold an `__init__.py` in those trees; `roots` the directories that
+    the import path may hold.
+    """
+    stem, suffix = PurePosixPath(path).stem, PurePosixPath(path).suffix
+    candidates = [(path.rpartition("/")[0], stem.split(".")[0])] if suffix in (".py", ".pyc", ".so") else []
+    parts = path.split("/")[:-1]
+    for depth, name in enumerate(parts):
+        package = "/".join(parts[: depth + 1])
+        if package in head and package not in base:
+            candidates.append(("/".join(parts[:depth]), name))
+    for parent, name in candidates:
+        if parent in roots and parent not in base and (name in RUNNERS or name in sys.stdlib_module_names):
+            return name
+    return None
+
+
+def packages_of(paths: Sequence[str]) -> frozenset[str]:
+    """The directories among `paths` that are Python packages (the root is the empty string)."""
+    return frozenset(path.rpartition("/")[0] for path in paths if PurePosixPath(path).name == "__init__.py")

@@ -1,0 +1,152 @@
+"""Reading Python that nobody vouches for, and what of a test module counts: its tests and the rest."""
+
+import ast
+import re
+import warnings
+from collections import Counter
+from collections.abc import Iterator
+
+import msgspec
+
+LARGEST = 1_000_000
+"""Bytes of a module that is still parsed."""
+
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+SKIPS = re.compile(r"\b(?:skip|skipif|skipIf|skipUnless|skipTest|SkipTest|importorskip)\b")
+XFAILS = re.compile(r"\b(?:xfail|expectedFailure)\b")
+_CHECKS = re.compile(r"^(?:.*\.)?(?:assert\w*|raises|warns|deprecated_call|fail|approx)$")
+
+
+class Unreadable(Exception):
+    """A source that cannot be judged: too large, too deep, or not Python."""
+
+
+class Module(msgspec.Struct, frozen=True):
+    """A test module taken apart."""
+
+    tests: dict[str, Function]
+    """By qualified name; of several with one name the last, as Python sees it."""
+    classes: dict[str, ast.ClassDef]
+    rest: tuple[tuple[str, ast.stmt], ...]
+    """Every other statement of the module and of its test classes, with the class it stands in."""
+
+
+def parse(data: bytes) -> ast.Module:
+    """Parse a module without running or trusting it. Raises `Unreadable`."""
+    if len(data) > LARGEST:
+        raise Unreadable(f"it has more than {LARGEST} bytes")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            tree = ast.parse(data)
+        dump(tree)
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        raise Unreadable(f"it cannot be parsed ({type(error).__name__}: {error})"[:200]) from None
+    return tree
+
+
+def outline(tree: ast.Module, known: frozenset[str] = frozenset()) -> Module:
+    """Tests, classes and the rest of a module. A test is named `test...` or is one of the `known` functions.
+
+    Docstrings and imports are left out of the rest.
+    """
+    tests: dict[str, Function] = {}
+    classes: dict[str, ast.ClassDef] = {}
+    rest: list[tuple[str, ast.stmt]] = []
+    for where, node in _statements(tree.body, ""):
+        name = f"{where}.{node.name}" if where and hasattr(node, "name") else getattr(node, "name", "")
+        match node:
+            case ast.FunctionDef() | ast.AsyncFunctionDef() if node.name.startswith("test") or node.name in known:
+                tests[name] = node
+            case ast.ClassDef():
+                classes[name] = node
+            case ast.Import() | ast.ImportFrom():
+                continue
+            case ast.Expr(value=ast.Constant(value=str())):
+                continue
+            case _:
+                rest.append((where, node))
+    return Module(tests, classes, tuple(rest))
+
+
+def _statements(body: list[ast.stmt], where: str) -> Iterator[tuple[str, ast.stmt]]:
+    for node in body:
+        yield where, node
+        if isinstance(node, ast.ClassDef):
+            yield from _statements(node.body, f"{where}.{node.name}" if where else node.name)
+
+
+def dump(node: ast.AST) -> str:
+    """The node as text in which places, comments and layout make no difference."""
+    return ast.dump(node)
+
+
+def meaning(node: Function) -> str:
+    """A function as text, without its docstring."""
+    body = node.body[1:] if _is_docstring(node.body[0]) else node.body
+    parts = [dump(node.args), *map(dump, node.decorator_list), *map(dump, body)]
+    return "\n".join([type(node).__name__, *parts])
+
+
+def header(node: ast.ClassDef) -> str:
+    """What a class says about itself outside its body."""
+    return "\n".join(map(dump, [*node.bases, *node.keywords, *node.decorator_list]))
+
+
+def is_empty(node: Function) -> bool:
+    """Whether the function does nothing: only a docstring, `pass`, `...`, or a bare return."""
+    return all(
+        isinstance(n, ast.Pass)
+        or (isinstance(n, ast.Expr) and isinstance(n.value, ast.Constant))
+        or (isinstance(n, ast.Return) and n.value is None)
+        for n in node.body
+    )
+
+
+def checks(node: Function) -> Counter[str]:
+    """What the function verifies: its assert statements, and calls of assertion helpers."""
+    found: Counter[str] = Counter()
+    for part in ast.walk(node):
+        if isinstance(part, ast.Assert):
+            found[dump(part.test)] += 1
+        elif isinstance(part, ast.Call) and _CHECKS.match(dotted(part.func)):
+            found[dump(part)] += 1
+    return found
+
+
+def skips(node: Function | ast.ClassDef) -> tuple[int, int]:
+    """How many marks, calls and raises skip this, and how many expect it to fail. A class has only marks."""
+    texts = [ast.unparse(decorator) for decorator in node.decorator_list]
+    for part in ast.walk(node) if not isinstance(node, ast.ClassDef) else ():
+        if isinstance(part, ast.Call):
+            texts.append(dotted(part.func))
+        elif isinstance(part, ast.Raise):
+            texts.append(dotted(part.exc))
+    return sum(bool(SKIPS.search(text)) for text in texts), sum(bool(XFAILS.search(text)) for text in texts)
+
+
+def dotted(node: ast.AST | None) -> str:
+    """`a.b.c` of a chain of names; what is called or indexed on the way is left out."""
+    parts: list[str] = []
+    while node is not None:
+        match node:
+            case ast.Attribute():
+                parts.append(node.attr)
+                node = node.value
+            case ast.Call():
+                node = node.func
+            case ast.Subscript():
+                node = node.value
+            case ast.Name():
+                parts.append(node.id)
+                node = None
+            case _:
+                node = None
+    return ".".join(reversed(parts))
+
+
+def _is_docstring(node: ast.stmt) -> bool:
+    return (
+        isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+    )

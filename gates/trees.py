@@ -1,0 +1,173 @@
+"""The trees a candidate is judged on: what of it is the candidate's, and what comes from base."""
+
+import configparser
+import fnmatch
+import tomllib
+from collections.abc import Iterable, Sequence
+from pathlib import PurePosixPath
+from typing import Any
+
+import msgspec
+
+from gates.base import Change, Room
+from gates.globs import matches
+from gates.protection import packages_of, shadowed, tampered
+
+PATTERNS = (
+    *("test_*.py", "*_test.py", "tests.py", "conftest.py"),
+    *("*_test.go", "*.test.*", "*.spec.*", "*Test.java", "*Tests.java", "*_spec.rb", "*_test.rb"),
+)
+"""Names of test modules: pytest's defaults, Django's, the fixtures beside them, and other languages' habits."""
+
+TEST_DIRS = frozenset({"tests", "test", "testsuite"})
+
+CONFIGS = ("pytest.toml", ".pytest.toml", "pytest.ini", ".pytest.ini", "pyproject.toml", "tox.ini", "setup.cfg")
+"""Where pytest looks for its configuration, in its order (`_pytest.config.findpaths`, pytest 9)."""
+
+
+class Layout(msgspec.Struct, frozen=True):
+    """Which paths of base and head are tests, and where base configures pytest."""
+
+    config: str | None
+    """The file at the root that configures pytest at base."""
+    patterns: tuple[str, ...]
+    """Names of test modules, those that base configures included."""
+    dirs: frozenset[str]
+    """Directories that belong to the tests: named like it, and with a test module somewhere beneath."""
+
+    def is_module(self, path: str) -> bool:
+        """Whether `path` is a test module by its name."""
+        return any(_named(path, pattern) for pattern in self.patterns)
+
+    def is_test(self, path: str) -> bool:
+        """Whether `path` is a test module, or a helper or data file beside some."""
+        return self.is_module(path) or path in self.dirs or any(parent in self.dirs for parent in _parents(path))
+
+
+def is_test(path: str) -> bool:
+    """Whether `path` looks like a part of the tests, when nothing but the path is known."""
+    return any(_named(path, p) for p in PATTERNS) or not TEST_DIRS.isdisjoint(path.split("/")[:-1])
+
+
+def layout(room: Room) -> Layout:
+    """The layout of the room's trees; patterns and configuration are base's."""
+    config, settings = pytest_config(room, room.base)
+    own = settings.get("python_files", ())
+    own = (
+        own.split()
+        if isinstance(own, str)
+        else [p for p in own if isinstance(p, str)]
+        if isinstance(own, list)
+        else []
+    )
+    patterns = (*PATTERNS, *(p for p in own if p not in ("*.py", "*")))
+    found = Layout(config, patterns, frozenset())
+    paths = {*room.paths(room.base), *room.paths(room.head)}
+    dirs = {
+        parent
+        for path in paths
+        if found.is_module(path)
+        for parent in _parents(path)
+        if parent.rpartition("/")[2] in TEST_DIRS
+    }
+    return Layout(config, patterns, frozenset(dirs))
+
+
+def pytest_config(room: Room, tree: str) -> tuple[str | None, dict[str, Any]]:
+    """The file at the root of `tree` that pytest is configured by, and its settings."""
+    for name in CONFIGS:
+        data = room.file(tree, name)
+        settings = _settings(name, data) if data is not None else None
+        if settings is not None:
+            return name, settings
+    return None, {}
+
+
+def exact(room: Room, sides: Layout) -> str:
+    """The candidate's tree, with protected files as base has them and planted ones removed.
+
+    For a candidate that left those alone, and no other is ever green, this is the candidate's tree itself.
+    """
+    return _compose(room, _guarded(room, sides))
+
+
+def with_base_tests(room: Room, sides: Layout) -> str:
+    """The candidate's source under base's tests, helpers and fixtures; tests it may edit stay the candidate's."""
+    restored = [c for c in room.diff.changes if sides.is_test(c.path) and not may_edit(c.path, room)]
+    return _compose(room, [*_guarded(room, sides), *restored])
+
+
+def base_with_new_tests(room: Room, sides: Layout) -> str:
+    """Base's source under the candidate's tests."""
+    guarded = {change.path for change in _guarded(room, sides)}
+    taken: dict[str, str | None] = {
+        c.path: None if c.status == "deleted" else room.head
+        for c in room.diff.changes
+        if sides.is_test(c.path) and c.path not in guarded
+    }
+    return room.compose(room.base, taken) if taken else room.base
+
+
+def may_edit(path: str, room: Room) -> bool:
+    """Whether the goal lets the candidate change this test."""
+    return matches(path, room.rules.may_edit_tests)
+
+
+def planted(room: Room, sides: Layout) -> dict[str, str]:
+    """New files that would take the place of a module on the import path, and that module's name."""
+    base, head = packages_of(room.paths(room.base)), packages_of(room.paths(room.head))
+    modules = (p for p in room.paths(room.head) if sides.is_module(p))
+    roots = frozenset({"", "src", *(path.rpartition("/")[0] for path in modules)})
+    added = (change.path for change in room.diff.changes if change.status == "added")
+    found = ((path, shadowed(path, base, head, roots)) for path in added)
+    return {path: name for path, name in found if name is not None}
+
+
+def _guarded(room: Room, sides: Layout) -> list[Change]:
+    fake = planted(room, sides)
+    return [c for c in room.diff.changes if c.path in fake or tampered(c, room) is not None]
+
+
+def _compose(room: Room, undone: Iterable[Change]) -> str:
+    """The head with the changes in `undone` taken back; what stands in the way of a restored file goes too."""
+    taken: dict[str, str | None] = {c.path: None if c.status == "added" else room.base for c in undone}
+    if not taken:
+        return room.head
+    head = room.paths(room.head)
+    present = set(head)
+    for path in [path for path, tree in taken.items() if tree is not None]:
+        taken.update((parent, None) for parent in _parents(path) if parent in present)
+        if path not in present:
+            taken.update((below, None) for below in head if below.startswith(f"{path}/"))
+    return room.compose(room.head, taken)
+
+
+def _named(path: str, pattern: str) -> bool:
+    name = path if "/" in pattern else PurePosixPath(path).name
+    return fnmatch.fnmatchcase(name, pattern)
+
+
+def _parents(path: str) -> Sequence[str]:
+    parts = path.split("/")
+    return ["/".join(parts[:n]) for n in range(1, len(parts))]
+
+
+def _settings(name: str, data: bytes) -> dict[str, Any] | None:
+    """What the file says to pytest; None when it does not configure pytest, as pytest itself decides it."""
+    try:
+        if name.endswith(".toml"):
+            tables = tomllib.loads(data.decode())
+            if name != "pyproject.toml":
+                return dict(tables.get("pytest", {}))
+            table = tables.get("tool", {}).get("pytest")
+            if not isinstance(table, dict):
+                return None
+            return dict(table.get("ini_options", table))
+        parser = configparser.RawConfigParser(strict=False)
+        parser.read_string(data.decode())
+        section = "tool:pytest" if name == "setup.cfg" else "pytest"
+        if parser.has_section(section):
+            return dict(parser.items(section))
+        return {} if name in ("pytest.ini", ".pytest.ini") else None
+    except (ValueError, configparser.Error, RecursionError, AttributeError, TypeError):
+        return {} if name in ("pytest.ini", ".pytest.ini") else None
