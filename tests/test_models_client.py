@@ -35,7 +35,7 @@ def grown(request: Request, reply: Reply, text: str = "go on") -> Request:
 
 def test_a_reply_with_everything_in_it_and_the_next_request_extends_the_one_before() -> None:
     heard: list[tuple[str, str]] = []
-    with playing(LS, Step(text="done")) as server:
+    with playing(msgspec.structs.replace(LS, packet=3), Step(text="done")) as server:
         model = MessagesModel(SONNET, base_url=server.url)
         first = model.attempt(hello(), timeout=30, on_text=lambda kind, text: heard.append((kind, text)))
         second = model.attempt(grown(hello(), first), timeout=30)
@@ -268,6 +268,17 @@ def test_a_call_cut_by_max_tokens_has_no_input_and_the_conversation_goes_on() ->
         reply = attempted(server)
         assert (reply.stop_reason, reply.calls[0].input) == ("max_tokens", None)
         assert attempted(server, grown(hello(), reply, "your call was cut off")).text == "sorry"
+        assert not server.breaches
+
+
+def test_an_empty_reply_can_be_answered() -> None:
+    with playing(Step(), Step(text="\n"), Step(text="here I am")) as server:
+        request = hello()
+        for _ in range(2):
+            reply = attempted(server, request)
+            assert (reply.text.strip(), reply.calls) == ("", ())
+            request = grown(request, reply)
+        assert attempted(server, request).text == "here I am"
         assert not server.breaches
 
 

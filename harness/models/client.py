@@ -86,12 +86,6 @@ class MessagesModel:
             for connection in list(self._sockets):
                 _shut(connection)
 
-    def close(self) -> None:
-        """Close all connections, for good."""
-        self.interrupt()
-        if self._client is not None:
-            self._client.close()
-
     def _exchange(
         self, client: "anthropic.Anthropic", sent: bytes, collector: Collector, until: float
     ) -> tuple[dict[str, str], ModelError | None]:
