@@ -58,10 +58,12 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     micros: int = 0
     timed_out: bool = False
     oom: bool = False
+    disk: bool = False
+    """It was killed because the workspace had outgrown `Resources.disk_mb`, or the host's disk was nearly full."""
     elided: int = 0
     """Bytes left out in the middle of the output."""
     spill: str | None = None
-    """Path inside the sandbox of the whole output, when some was elided."""
+    """Path inside the sandbox of the whole output (its first 64 MB), when some was elided."""
 
 
 class Sandbox(Protocol):
@@ -156,15 +158,22 @@ class Image(msgspec.Struct, frozen=True, kw_only=True):
 
     id: str
     """The engine's digest of it: what `Spec.image` wants and what cache keys are made of."""
-    kind: Literal["base", "environment"]
+    kind: Literal["base", "environment", "named"]
+    """The common base, a base with a repository's set-up commands run in it, or one the user named."""
     key: str
     """Digest of everything it was made from; the same key means the same recipe."""
-    source: str
-    """How it came about, for people: `built from debootstrap bookworm`, `pip install -e .`."""
+    made_by: str
+    """How it came about, for people: `debootstrap debian bookworm`, `pip install -e .`."""
+    reference: str
+    """A name people can use for it: its first tag, else its id."""
     created: str
     """ISO 8601, as the engine tells it."""
     size: int
     """Bytes."""
+
+    @property
+    def megabytes(self) -> int:
+        return round(self.size / 1e6)
 
 
 class Engine(Protocol):
@@ -172,6 +181,11 @@ class Engine(Protocol):
 
     Made by `sandboxes.engine(name, home)`; `home` is the directory under which it may keep state.
     """
+
+    @property
+    def uid(self) -> int:
+        """Who commands run as, and who has to own a seed: this process's user, 1000 where that is root."""
+        ...
 
     def open(self, spec: Spec) -> Sandbox:
         """A running sandbox. Raises `SandboxUnavailable` when none can be made."""

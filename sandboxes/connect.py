@@ -1,8 +1,6 @@
 """Finding the Docker engine the user means: `DOCKER_HOST`, the docker CLI's context, or the usual sockets."""
 
-import contextlib
 import os
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,8 +13,6 @@ from sandboxes.base import SandboxUnavailable
 
 REQUEST_SECONDS = 60
 """How long the engine may take to answer one request."""
-SEND_SECONDS = 120.0
-"""How long the engine may block what we send; PID 1 always reads."""
 FIX = (
     "start Docker (`make docker-start` does so as root on Debian and Ubuntu), or point DOCKER_HOST or "
     "`docker context use` to an engine that runs"
@@ -104,35 +100,3 @@ def reason(error: BaseException) -> str:
         seen, inner = inner, inner.__cause__ or inner.__context__
     text = getattr(seen, "strerror", None) or str(seen) or type(seen).__name__
     return str(text).strip()
-
-
-class Attached:
-    """The attached streams of a container, as a socket. To be made before the container is started."""
-
-    def __init__(self, client: docker.APIClient, container: str) -> None:
-        self._response = client.attach_socket(
-            container, params={"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1}
-        )
-        self._socket = getattr(self._response, "_sock", self._response)
-
-    def recv(self, size: int) -> bytes:
-        return bytes(self._socket.recv(size))
-
-    def sendall(self, data: bytes) -> None:
-        self._socket.settimeout(SEND_SECONDS)
-        self._socket.sendall(data)
-
-    def settimeout(self, seconds: float | None) -> None:
-        self._socket.settimeout(seconds)
-
-    def end_input(self) -> None:
-        """Say that nothing more will be sent."""
-        with contextlib.suppress(OSError):
-            self._socket.shutdown(socket.SHUT_WR)
-
-    def close(self) -> None:
-        """Close both ways, also under a reader in another thread: PID 1 takes it as the end."""
-        with contextlib.suppress(OSError):
-            self._socket.shutdown(socket.SHUT_RDWR)
-        with contextlib.suppress(OSError):
-            self._response.close()

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from sandboxes.base import WORKSPACE, FileRefused, Result, SandboxGone
+from sandboxes.disk import Watch
 from sandboxes.frames import Broken, Data, Hello, Line, Ran, Refusal, Reply
 from sandboxes.inside.output import SPILL
 from sandboxes.inside.pump import DEATH, GRACE
@@ -20,8 +21,10 @@ PATIENCE = 15.0
 class Container:
     """A `Sandbox` made of a container with our PID 1. `end` destroys it and tells what is known of its death."""
 
-    def __init__(self, name: str, line: Line, end: Callable[[], str], close: Callable[[], None]) -> None:
-        self._name, self._line = name, line
+    def __init__(
+        self, name: str, line: Line, end: Callable[[], str], close: Callable[[], None], watch: Watch | None = None
+    ) -> None:
+        self._name, self._line, self._watch = name, line, watch
         self._end, self._close = end, close
         self._turn = threading.Lock()
         self._sending = threading.Lock()
@@ -55,8 +58,16 @@ class Container:
             "op": "run", "argv": argv, "timeout": timeout, "cwd": cwd, "cap": cap, "merge": merge,
             "env": dict(env or {}),
         }  # fmt: skip
-        silence = timeout + GRACE + DEATH + PATIENCE
-        reply, body = self._ask(header, stdin, cap * (1 if merge else 2), silence)
+        silence = timeout + GRACE + DEATH
+        outgrown = False
+
+        def tick() -> None:
+            nonlocal outgrown
+            if self._watch and self._watch.over():
+                outgrown = True
+                self.interrupt()
+
+        reply, body = self._ask(header, stdin, cap * (1 if merge else 2), silence, tick=tick)
         if not isinstance(reply, Ran) or reply.out + reply.err != len(body):
             raise self._lost("it answered something else than was asked")
         return Result(
@@ -66,6 +77,7 @@ class Container:
             micros=reply.micros,
             timed_out=reply.timed_out,
             oom=reply.oom,
+            disk=outgrown and reply.exit == 137,
             elided=reply.elided,
             spill=None if reply.spill is None else f"{SPILL}/{reply.spill}",
         )
@@ -114,7 +126,13 @@ class Container:
                 raise self._lost("it answered something else than was asked")
 
     def _ask(
-        self, header: dict[str, Any], body: bytes, limit: int, seconds: float, number: int | None = None
+        self,
+        header: dict[str, Any],
+        body: bytes,
+        limit: int,
+        seconds: float,
+        number: int | None = None,
+        tick: Callable[[], None] | None = None,
     ) -> tuple[Reply, bytes]:
         """One request and its reply. Whatever interrupts this leaves the line out of step: the sandbox is gone."""
         with self._turn:
@@ -127,7 +145,7 @@ class Container:
             try:
                 with self._sending:
                     self._line.send({**header, "id": number}, body)
-                reply, data = self._line.receive(number, limit, time.monotonic() + seconds + PATIENCE)
+                reply, data = self._line.receive(number, limit, time.monotonic() + seconds + PATIENCE, tick)
             except Broken as error:
                 raise self._lost(str(error)) from error
             except BaseException:

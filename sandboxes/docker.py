@@ -11,11 +11,13 @@ import docker.errors
 import requests
 
 from sandboxes import hardening, owner, reaper, workspace
-from sandboxes.base import WORKSPACE, Sandbox, SandboxGone, SandboxUnavailable, Spec
-from sandboxes.connect import Attached, connect, is_local, reason
+from sandboxes.base import WORKSPACE, Check, Sandbox, SandboxGone, SandboxUnavailable, Spec
+from sandboxes.connect import connect, is_local, reason
 from sandboxes.container import Container
+from sandboxes.disk import Watch
 from sandboxes.fill import fill
 from sandboxes.frames import Line
+from sandboxes.stream import Stream, attach
 
 HELLO_SECONDS = 30.0
 """How long PID 1 may take from the start of its container to its first answer."""
@@ -43,6 +45,11 @@ class DockerEngine:
             if self._connected is None:
                 self._connected = connect()
             return self._connected
+
+    @property
+    def uid(self) -> int:
+        """See `sandboxes.base.Engine.uid`."""
+        return workspace.agent_uid()
 
     def workspace_mode(self, seed: Path) -> tuple[workspace.Mode, str]:
         """How the workspace is made for a seed, and why. A refusal of the engine is remembered."""
@@ -84,6 +91,12 @@ class DockerEngine:
         self.settle()
         return reaper.gc(self.client, self.home, keep, seeds)
 
+    def probe(self) -> tuple[Check, ...]:
+        """See `sandboxes.base.Engine.probe`."""
+        from sandboxes.doctor import probe
+
+        return probe(self)
+
     def settle(self) -> None:
         """Wait until everything that was closed is removed."""
         for removal in list(self._pending):
@@ -97,28 +110,29 @@ class DockerEngine:
         space = workspace.prepare(client, self.home, spec, mode, marks)
         container = ""
         try:
-            uid = workspace.agent_uid()
+            uid = self.uid
             if space.mode == "volume" and space.fresh:
                 fill(client, spec.image, space.volume, spec.seed, uid, marks)
                 space.filled.touch()
             arguments = hardening.container(client, spec, space.volume, uid, marks)
             container = client.create_container(**arguments)["Id"]
-            attached = Attached(client, container)
+            stream = attach(client, container)
             try:
                 client.start(container)
             except docker.errors.APIError as error:
                 raise workspace.refusal(space, error) or error from error
-            return self._greet(spec, space, container, attached)
+            return self._greet(spec, space, container, stream)
         except BaseException:
             self._remove(container, space if space.fresh else None)
             raise
 
-    def _greet(self, spec: Spec, space: workspace.Workspace, container: str, attached: Attached) -> Sandbox:
-        uid = workspace.agent_uid()
-        line = Line(attached)
+    def _greet(self, spec: Spec, space: workspace.Workspace, container: str, stream: Stream) -> Sandbox:
+        uid = self.uid
+        line = Line(stream)
+        watch = Watch(space.directory / "upper", spec.resources.disk_mb) if space.mode == "overlay" else None
 
         def close() -> None:
-            attached.close()
+            stream.close()
             self._later(container, None if space.named else space)
 
         def end() -> str:
@@ -126,7 +140,7 @@ class DockerEngine:
             close()
             return known
 
-        box = Container(container[:12], line, end, close)
+        box = Container(container[:12], line, end, close, watch)
         hello = {
             "nonce": secrets.token_hex(16),
             "uid": uid,

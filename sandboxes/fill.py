@@ -9,7 +9,7 @@ import docker
 from docker.types import LogConfig, Mount
 
 from sandboxes.base import WORKSPACE, SandboxUnavailable
-from sandboxes.connect import SEND_SECONDS, Attached
+from sandboxes.stream import SEND_SECONDS, Stream, attach
 
 EXTRACT = """\
 import sys, tarfile
@@ -22,14 +22,14 @@ with tarfile.open(fileobj=sys.stdin.buffer, mode="r|") as archive:
 class Sender(io.RawIOBase):
     """A file for `tarfile` to write to."""
 
-    def __init__(self, attached: Attached) -> None:
-        self._attached = attached
+    def __init__(self, stream: Stream) -> None:
+        self._stream = stream
 
     def writable(self) -> bool:
         return True
 
     def write(self, data: Any, /) -> int:
-        self._attached.sendall(bytes(data))
+        self._stream.send(bytes(data))
         return len(data)
 
 
@@ -55,11 +55,11 @@ def fill(client: docker.APIClient, image: str, volume: str, seed: Path, uid: int
         return member
 
     try:
-        attached = Attached(client, container)
+        stream = attach(client, container)
         client.start(container)
-        with tarfile.open(fileobj=Sender(attached), mode="w|", format=tarfile.GNU_FORMAT) as archive:
+        with tarfile.open(fileobj=Sender(stream), mode="w|", format=tarfile.GNU_FORMAT) as archive:
             archive.add(seed, arcname=".", filter=owned)
-        attached.end_input()
+        stream.end_input()
         status = client.wait(container, timeout=SEND_SECONDS)["StatusCode"]
         if status:
             raise SandboxUnavailable(

@@ -4,11 +4,12 @@ import json
 import struct
 import time
 from collections.abc import Callable
-from typing import Annotated, Any, Protocol
+from typing import Annotated, Any
 
 import msgspec
 
 from sandboxes.inside.wire import FRAME, MAGIC
+from sandboxes.stream import Stream
 
 REPLY_HEADER_LIMIT = 4_096
 """Bytes; the longest reply header there is (a refusal with its reason) stays under it."""
@@ -59,22 +60,14 @@ class Broken(Exception):
     """The line is dead, silent, or carried something that is no reply of ours; never to be used again."""
 
 
-class Wire(Protocol):
-    """What is needed of a socket; the SSH channel of a remote engine has the same methods."""
-
-    def recv(self, size: int, /) -> bytes: ...
-    def sendall(self, data: bytes, /) -> object: ...
-    def settimeout(self, seconds: float | None, /) -> object: ...
-
-
 class Line:
     """One attached container: frames out on its input, frames in from its output. One reader at a time."""
 
-    def __init__(self, wire: Wire) -> None:
-        self._wire = wire
+    def __init__(self, stream: Stream) -> None:
+        self._stream = stream
         self._raw = bytearray()
         self._out = bytearray()
-        self._left, self._stream = 0, 0
+        self._left, self._kind = 0, 0
         self._stderr = bytearray()
 
     @property
@@ -86,7 +79,7 @@ class Line:
         """Send one frame; JSON is ASCII, with file names that are no UTF-8 as lone surrogates."""
         head = json.dumps(header).encode()
         try:
-            self._wire.sendall(FRAME.pack(MAGIC, len(head), len(body)) + head + body)
+            self._stream.send(FRAME.pack(MAGIC, len(head), len(body)) + head + body)
         except OSError as error:
             raise Broken(f"sending failed: {error}") from error
 
@@ -123,8 +116,7 @@ class Line:
             if left <= 0:
                 raise Broken("no answer in time")
             try:
-                self._wire.settimeout(min(left, 1.0) if tick else left)
-                data = self._wire.recv(1 << 18)
+                data = self._stream.recv(1 << 18, min(left, 1.0) if tick else left)
             except TimeoutError:
                 if tick:
                     tick()
@@ -143,15 +135,15 @@ class Line:
             if self._left == 0:
                 if len(self._raw) - start < CHUNK.size:
                     break
-                self._stream, self._left = CHUNK.unpack_from(self._raw, start)
+                self._kind, self._left = CHUNK.unpack_from(self._raw, start)
                 start += CHUNK.size
-                if self._stream not in (1, 2):
+                if self._kind not in (1, 2):
                     raise Broken("the attached stream is not in Docker's format")
                 continue
             piece = self._raw[start : start + self._left]
             start += len(piece)
             self._left -= len(piece)
-            if self._stream == 1:
+            if self._kind == 1:
                 self._out += piece
             else:
                 self._stderr = (self._stderr + piece)[-DIAGNOSTICS:]

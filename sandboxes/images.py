@@ -21,7 +21,7 @@ from docker.types import Mount
 
 from sandboxes import debian, owner, workspace
 from sandboxes.bake import Log, bake
-from sandboxes.base import WORKSPACE, Image, Spec
+from sandboxes.base import WORKSPACE, Engine, Image, ImageFailed, Spec
 from sandboxes.docker import DockerEngine
 from sandboxes.fill import fill
 
@@ -59,20 +59,16 @@ REPOSITORY = "loopwright"
 """Images get tags in it, so that a general clean-up of the engine does not take them for left-overs."""
 
 
-def base_image(engine: DockerEngine, log: Log) -> Image:
-    """The base image: found, else made from the registry's, else built here. Raises `ImageFailed`."""
-    return find(engine.client, base_key()) or refresh(engine, log, again=False)
+def base_image(engine: Engine, log: Log, refresh: bool = False) -> Image:
+    """The base image: found, else made from the registry's, else built here. Raises `ImageFailed`.
 
-
-def refresh(engine: DockerEngine, log: Log, again: bool = True) -> Image:
-    """Make the base image anew from what is newest now; with `again` false only if nobody else just did.
-
-    Runs that began on an older one keep it until `prune`.
+    `refresh` makes it anew from what is newest now. Runs that began on an older one keep it until `prune`.
     """
-    client = engine.client
-    with building(engine.home):
-        found = None if again else find(client, base_key())
-        if found:
+    client, home = parts(engine)
+    if not refresh and (found := find(client, base_key())):
+        return found
+    with building(home):
+        if not refresh and (found := find(client, base_key())):
             return found
         start = pull(client, log)
         if start is None:
@@ -80,13 +76,33 @@ def refresh(engine: DockerEngine, log: Log, again: bool = True) -> Image:
             start = debian.bootstrap(client, {KIND: "root"}, log)
         image, source = start
         labels = {KIND: "base", KEY: base_key(), SOURCE: source}
-        made = bake(client, engine.home, image, BASE, labels=labels, env={"PATH": PATH}, log=log)
+        made = bake(client, home, image, BASE, labels=labels, env={"PATH": PATH}, log=log)
         client.tag(made, REPOSITORY, "base", force=True)
         return describe(client, made)
 
 
+def named_image(engine: Engine, reference: str, log: Log = lambda line: None) -> Image:
+    """An image the user named: on the engine, else pulled. It needs python3 for PID 1, and git.
+
+    Raises `ImageFailed`.
+    """
+    client, _ = parts(engine)
+    with contextlib.suppress(docker.errors.ImageNotFound):
+        return describe(client, reference)
+    repository, _, tag = (
+        reference.rpartition(":") if ":" in reference.rpartition("/")[2] else (reference, "", "latest")
+    )
+    if pull(client, log, repository, tag) is None:
+        raise ImageFailed(
+            f"there is no image {reference}",
+            "the engine does not have it, and no registry gave it",
+            "correct [sandbox] image, or remove it to use the base image",
+        )
+    return describe(client, reference)
+
+
 def environment(
-    engine: DockerEngine,
+    engine: Engine,
     base: Image,
     setup: Sequence[str],
     seed: Path,
@@ -99,35 +115,36 @@ def environment(
     """
     if not setup:
         return base
-    client = engine.client
+    client, home = parts(engine)
     key = digest(base.id, list(setup), {name: sha256(data).hexdigest() for name, data in lock_files.items()})
-    with building(engine.home):
+    with building(home):
         found = find(client, key)
         if found:
             return found
         labels = {KIND: "environment", KEY: key, SOURCE: " && ".join(setup), BASE_ID: base.id}
         script = "".join(f"echo {shlex.quote('$ ' + line)}\n(\n{line}\n) </dev/null\n" for line in setup)
-        with copied(engine, base, seed) as mount:
+        with copied(client, home, base, seed) as mount:
             made = bake(
-                client, engine.home, base.id, script, labels=labels, env={"PATH": PATH}, log=log, mounts=[mount],
+                client, home, base.id, script, labels=labels, env={"PATH": PATH}, log=log, mounts=[mount],
                 workdir=WORKSPACE,
             )  # fmt: skip
         client.tag(made, REPOSITORY, f"environment-{key[:12]}", force=True)
         return describe(client, made)
 
 
-def images(engine: DockerEngine) -> tuple[Image, ...]:
+def images(engine: Engine) -> tuple[Image, ...]:
     """All images of ours on the engine, newest first."""
-    found = (describe(engine.client, image["Id"]) for image in engine.client.images(filters={"label": [KEY]}))
+    client, _ = parts(engine)
+    found = (describe(client, image["Id"]) for image in client.images(filters={"label": [KEY]}))
     return tuple(sorted(found, key=lambda image: image.created, reverse=True))
 
 
-def prune(engine: DockerEngine, keep: frozenset[str] = frozenset()) -> tuple[Image, ...]:
+def prune(engine: Engine, keep: frozenset[str] = frozenset()) -> tuple[Image, ...]:
     """Remove images that would not be found again: old bases and what stands on them. Returns what went.
 
     The ids in `keep` stay (runs that are to be resumed were begun on them), and so does what is in use.
     """
-    client = engine.client
+    client, _ = parts(engine)
     current = find(client, base_key())
     gone: list[Image] = []
     for image in images(engine):
@@ -140,14 +157,16 @@ def prune(engine: DockerEngine, keep: frozenset[str] = frozenset()) -> tuple[Ima
     return tuple(gone)
 
 
-def pull(client: docker.APIClient, log: Log) -> tuple[str, str] | None:
+def pull(
+    client: docker.APIClient, log: Log, repository: str = UPSTREAM[0], tag: str = UPSTREAM[1]
+) -> tuple[str, str] | None:
     """The registry's image: (id, where it came from); None when neither a registry nor the engine has it."""
-    name = ":".join(UPSTREAM)
+    name = f"{repository}:{tag}"
     events: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
 
     def listen() -> None:
         with contextlib.suppress(docker.errors.DockerException, requests.RequestException, OSError, ValueError):
-            for event in client.pull(*UPSTREAM, stream=True, decode=True):
+            for event in client.pull(repository, tag, stream=True, decode=True):
                 events.put(event)
         events.put(None)
 
@@ -176,11 +195,13 @@ def find(client: docker.APIClient, key: str) -> Image | None:
 def describe(client: docker.APIClient, image: str) -> Image:
     info = client.inspect_image(image)
     labels = info["Config"]["Labels"] or {}
+    kind = labels.get(KIND)
     return Image(
         id=info["Id"],
-        kind="environment" if labels.get(KIND) == "environment" else "base",
+        kind=kind if kind in ("base", "environment") else "named",
         key=labels.get(KEY, ""),
-        source=labels.get(SOURCE, ""),
+        made_by=labels.get(SOURCE, ""),
+        reference=next(iter(info["RepoTags"] or ()), info["Id"]),
         created=info["Created"],
         size=info["Size"],
     )
@@ -188,6 +209,13 @@ def describe(client: docker.APIClient, image: str) -> Image:
 
 def labels_of(client: docker.APIClient, image: str) -> dict[str, str]:
     return dict(client.inspect_image(image)["Config"]["Labels"] or {})
+
+
+def parts(engine: Engine) -> tuple[docker.APIClient, Path]:
+    """What is needed of the engine; one that is not Docker's has no images of this kind."""
+    if not isinstance(engine, DockerEngine):
+        raise ImageFailed("images are made for Docker engines only", f"this one is {type(engine).__name__}")
+    return engine.client, engine.home
 
 
 def base_key() -> str:
@@ -208,12 +236,11 @@ def building(home: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def copied(engine: DockerEngine, base: Image, seed: Path) -> Iterator[Mount]:
+def copied(client: docker.APIClient, home: Path, base: Image, seed: Path) -> Iterator[Mount]:
     """A throw-away copy of the seed for set-up commands, which run as root and with network."""
-    client = engine.client
     spec = Spec(image=base.id, seed=seed, run="images", purpose="build")
-    marks = owner.labels(engine.home, spec.run, spec.purpose, None)
-    space = workspace.prepare(client, engine.home, spec, "volume", marks)
+    marks = owner.labels(home, spec.run, spec.purpose, None)
+    space = workspace.prepare(client, home, spec, "volume", marks)
     try:
         fill(client, base.id, space.volume, seed, workspace.agent_uid(), marks)
         yield Mount(WORKSPACE, space.volume, type="volume", no_copy=True)

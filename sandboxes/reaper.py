@@ -24,7 +24,7 @@ def discard(client: docker.APIClient, home: Path, run: str) -> None:
     for container in containers(client, marks):
         remove_container(client, container["Id"])
     for volume in volumes(client, marks):
-        workspace.remove_volume(client, volume["Name"])
+        remove_volume(client, volume["Name"])
     workspace.remove_tree(home / "work" / run)
 
 
@@ -42,7 +42,7 @@ def gc(client: docker.APIClient, home: Path, keep: frozenset[str], seeds: Path |
             removed.append(f"container {container['Id'][:12]}")
     for volume in volumes(client, mine):
         if doomed(volume["Labels"] or {}):
-            workspace.remove_volume(client, volume["Name"])
+            remove_volume(client, volume["Name"])
             removed.append(f"volume {volume['Name']}")
     for directory, marks in directories(home):
         if doomed(marks):
@@ -69,6 +69,13 @@ def fence(client: docker.APIClient, marks: Mapping[str, str]) -> None:
     same = {name: marks[name] for name in (label("home"), label("run"), label("workspace"))}
     for container in containers(client, same):
         remove_container(client, container["Id"])
+
+
+def remove_volume(client: docker.APIClient, volume: str) -> None:
+    """A volume and whatever uses it: a build's container has no labels, because an image would inherit them."""
+    for container in client.containers(all=True, filters={"volume": volume}):
+        remove_container(client, container["Id"])
+    workspace.remove_volume(client, volume)
 
 
 def containers(client: docker.APIClient, marks: Mapping[str, str]) -> list[dict[str, Any]]:

@@ -15,18 +15,18 @@ class Spills:
     Each holds the first `limit` bytes of an output, and the last `keep` files are there.
     """
 
-    def __init__(self, limit: int, keep: int = 2) -> None:
-        self.limit, self.keep, self.last = limit, keep, 0
-        os.makedirs(SPILL, mode=0o755, exist_ok=True)
+    def __init__(self, limit: int, keep: int = 2, directory: str = SPILL) -> None:
+        self.limit, self.keep, self.directory, self.last = limit, keep, directory, 0
+        os.makedirs(directory, mode=0o755, exist_ok=True)
 
     def create(self) -> tuple[int, int | None]:
         """A new file: its number and its descriptor (None when there is no room for one)."""
         self.last += 1
         try:
             if self.last > self.keep:
-                os.unlink(f"{SPILL}/{self.last - self.keep}")
+                os.unlink(f"{self.directory}/{self.last - self.keep}")
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-            return self.last, os.open(f"{SPILL}/{self.last}", flags, 0o644)
+            return self.last, os.open(f"{self.directory}/{self.last}", flags, 0o644)
         except OSError:
             return self.last, None
 

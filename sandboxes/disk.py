@@ -1,0 +1,62 @@
+"""Watching what a workspace takes of the host's disk, while a command runs: no file system limit does it here."""
+
+import os
+import time
+from pathlib import Path
+
+MB = 1 << 20
+RESERVE_MB = 512
+"""What always stays free on the host's file system, whatever a sandbox is allowed."""
+SHARE = 20.0
+"""A measurement is made at most so often that it takes a twentieth of the time."""
+
+
+class Watch:
+    """Tells when the upper layer of an overlay has grown over its limit. It looks, and touches nothing.
+
+    Once over the limit, commands may still run as long as the tree does not grow: cleaning up has to be possible.
+    """
+
+    def __init__(self, upper: Path, limit_mb: int) -> None:
+        self._upper, self._limit = upper, limit_mb * MB
+        self._next = 0.0
+        self._last: int | None = None
+
+    def over(self) -> bool:
+        """Whether the command that runs has to be stopped. Cheap to ask often."""
+        began = time.monotonic()
+        if began < self._next:
+            return False
+        used = usage(self._upper, 4 * self._limit)
+        full = self._free() < RESERVE_MB * MB
+        self._next = time.monotonic() + SHARE * (time.monotonic() - began)
+        if used <= self._limit and not full:
+            self._last = None
+            return False
+        grown = self._last is None or used > self._last
+        self._last = used
+        return grown
+
+    def _free(self) -> int:
+        state = os.statvfs(self._upper)
+        return state.f_bavail * state.f_frsize
+
+
+def usage(top: Path, enough: int) -> int:
+    """Bytes on the disk under `top`, or some number over `enough`. What cannot be read counts as nothing."""
+    total, waiting = 0, [str(top)]
+    while waiting and total <= enough:
+        try:
+            entries = os.scandir(waiting.pop())
+        except OSError:
+            continue
+        with entries:
+            for entry in entries:
+                try:
+                    info = entry.stat(follow_symlinks=False)
+                    if entry.is_dir(follow_symlinks=False):
+                        waiting.append(entry.path)
+                except OSError:
+                    continue
+                total += info.st_blocks * 512
+    return total
