@@ -101,7 +101,7 @@ def _accepted(state: State) -> Iteration | None:
 
 def _note(state: State, kind: Kind, text: str, about: str, paths: Iterable[str], sha: str) -> Note:
     kept = tuple(dict.fromkeys(path for path in paths if path))[:PATHS]
-    at = state.touched
+    at = state.touched // MICRO * MICRO
     return make(kind, text, about, paths=kept, run=state.run, sha=sha, created=at, verified=at)
 
 

@@ -7,6 +7,8 @@ from typing import Any, Literal, get_args
 
 import msgspec
 
+from harness.goal import MICRO
+
 Kind = Literal["command", "quirk", "fix", "decision", "flaky"]
 Status = Literal["active", "retired", "invalid"]
 
@@ -112,11 +114,11 @@ _TIMES = ("created", "verified")
 
 
 def _date(micros: int) -> str:
-    return datetime.fromtimestamp(micros // 1_000_000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return datetime.fromtimestamp(micros // MICRO, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _micros(name: str, value: object) -> int:
     if not isinstance(value, datetime):
         raise ValueError(f"{name} has to be a date with time, such as 2026-01-31T12:00:00Z")
     moment = value if value.tzinfo else value.replace(tzinfo=UTC)
-    return int(moment.timestamp()) * 1_000_000
+    return int(moment.timestamp()) * MICRO

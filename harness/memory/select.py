@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 
-from harness.goal import Goal
+from harness.goal import MICRO, Goal
 from harness.memory.note import Note
 
 LIMIT, CHARS = 12, 6_000
@@ -19,7 +19,7 @@ ALWAYS = frozenset(("command", "quirk", "flaky"))
 PATH_POINTS, WORD_POINTS, KIND_POINTS = 40, 8, 10
 RECENT = ((7, 6), (30, 4), (90, 2))
 """Days since it was last confirmed -> points; an old note loses against an equal young one."""
-DAY = 86_400 * 1_000_000
+DAY = 86_400 * MICRO
 _WORDS = re.compile(r"[A-Za-z][A-Za-z0-9]{2,}")
 _COMMON = frozenset(
     _WORDS.findall(

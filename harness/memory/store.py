@@ -14,6 +14,7 @@ from typing import get_args
 import msgspec
 
 from harness.clean import Cleaner
+from harness.goal import MICRO
 from harness.memory.note import FILE_BYTES, PATHS, TEXT_CHARS, Kind, MemoryFailed, Note, decode, encode, make
 
 NOTES = 500
@@ -96,9 +97,9 @@ class Shelf:
                 stored.append(note)
         return tuple(stored)
 
-    def edit(self, id: str, text: str) -> Note:
-        """Replace a note's text."""
-        return self._change(id, text=self._text(text))
+    def edit(self, id: str, text: str, by: str = "") -> Note:
+        """Replace a note's text; from here on it is a person's, whose words no run replaces."""
+        return self._change(id, text=self._text(text), by=self._clean(by) or self.get(id).by or "a person")
 
     def retire(self, id: str) -> Note:
         """Keep a note, and tell it to no run any more."""
@@ -213,4 +214,5 @@ def _refused(path: Path, error: OSError) -> MemoryFailed:
 
 
 def _now() -> int:
-    return time.time_ns() // 1000
+    """Microseconds since 1970, to the second: what the files hold."""
+    return int(time.time()) * MICRO
