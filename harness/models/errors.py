@@ -1,6 +1,5 @@
 """What the failures of a Messages API mean for a run: try again, or stop and say why."""
 
-import email.utils
 import math
 import re
 import time
@@ -75,8 +74,10 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
         except ValueError:
             continue
         return max(0.0, seconds) if math.isfinite(seconds) else None
+    from email.utils import parsedate_to_datetime  # slow to import, and rarely needed
+
     try:
-        when = email.utils.parsedate_to_datetime(headers.get("retry-after", ""))
+        when = parsedate_to_datetime(headers.get("retry-after", ""))
         return max(0.0, when.timestamp() - time.time())
     except (TypeError, ValueError, IndexError, OverflowError):
         return None
