@@ -16,7 +16,7 @@ from gates.base import (
     new_failures,
     old_failures,
 )
-from gates.detect import detect, explain
+from gates.detect import complete, detect, explain
 from gates.feedback import feedback, fingerprint, score
 from gates.globs import matches
 from gates.kinds import KINDS, cache_key, kind, order, run
@@ -38,6 +38,7 @@ __all__ = [
     "Status",
     "Violation",
     "cache_key",
+    "complete",
     "detect",
     "explain",
     "feedback",

@@ -8,6 +8,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from gates.base import Change, Room
+from gates.contents import Oversized, content
 
 LOCKS = frozenset(
     (
@@ -27,7 +28,7 @@ def dependency_notes(changes: Iterable[Change], room: Room) -> list[str]:
         if name in LOCKS:
             notes.append(f"lock file {change.status}: {change.path}")
         elif read := _reader(change.path, name):
-            old, new = (_read(read, room.file(tree, change.path)) for tree in (room.base, room.head))
+            old, new = (_read(read, room, tree, change.path) for tree in (room.base, room.head))
             if old is None or new is None:
                 notes.append(f"dependencies of {change.path} cannot be read")
                 continue
@@ -53,10 +54,11 @@ def _reader(path: str, name: str) -> Any:
     return None
 
 
-def _read(read: Any, data: bytes | None) -> Mapping[str, str] | None:
+def _read(read: Any, room: Room, tree: str, path: str) -> Mapping[str, str] | None:
     try:
+        data = content(room, tree, path)
         found: Mapping[str, str] = read(data.decode()) if data is not None else {}
-    except (ValueError, RecursionError, AttributeError, TypeError):
+    except (ValueError, Oversized, RecursionError, AttributeError, TypeError):
         return None
     return found
 

@@ -16,6 +16,13 @@ def detect(paths: Sequence[str], file: Callable[[str], bytes | None]) -> tuple[G
     return tuple(gate for gate, _ in explain(paths, file))
 
 
+def complete(gates: Sequence[Gate]) -> tuple[Gate, ...]:
+    """`gates` and those that no configuration can leave out: integrity and security, and proof where tests are run."""
+    kinds = {gate.kind for gate in gates}
+    always = (INTEGRITY, SECURITY, *((PROOF,) if "pytest" in kinds else ()))
+    return (*gates, *(gate for gate in always if gate.kind not in kinds))
+
+
 def explain(paths: Sequence[str], file: Callable[[str], bytes | None]) -> tuple[tuple[Gate, str], ...]:
     """The same, each with a short reason for people."""
     python = [path for path in paths if path.endswith(".py")]

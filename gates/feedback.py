@@ -38,7 +38,7 @@ def fingerprint(results: Sequence[GateResult], baseline: Mapping[str, GateResult
     wrong = {f"{r.gate} {failure.id}" for r in results for failure in new_failures(r, baseline.get(r.gate))}
     wrong |= {f"{r.gate} {v.rule} {v.path}" for r in results for v in r.violations if v.severity == "block"}
     wrong |= {f"{r.gate} {r.status}" for r in results if r.status in ("error", "timeout")}
-    return hashlib.sha256("\n".join(sorted(wrong)).encode()).hexdigest()[:16]
+    return hashlib.sha256("\n".join(sorted(wrong)).encode(errors="backslashreplace")).hexdigest()[:16]
 
 
 def score(

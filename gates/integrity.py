@@ -8,9 +8,9 @@ from pathlib import PurePosixPath
 
 from gates import trees
 from gates.base import Change, Gate, GateResult, Room, Severity, Violation
+from gates.contents import Oversized, added_lines, content
 from gates.edits import edits
 from gates.globs import matches
-from gates.lines import added_lines
 from gates.markers import new_signs
 from gates.protection import LINK, tampered
 from gates.source import Unreadable, outline, parse
@@ -23,6 +23,8 @@ SUPPRESSION = re.compile(
     r"|#\[allow\()",
     re.IGNORECASE,
 )
+
+UNREADABLE = (Unreadable, Oversized, RecursionError, MemoryError)
 
 FIXES = {
     "protected-changed": "take the change back; this file is base's in every clean room",
@@ -100,8 +102,8 @@ def _on_test(change: Change, room: Room, sides: Layout) -> Iterator[Violation]:
             yield _helper(path, "changed")
         elif path.endswith(".py"):
             yield from _edited(path, room)
-        elif line := _lost_line(path, room):
-            yield _violation("base-test-edited", path, "lines of base are gone or changed", line)
+        else:
+            yield from _lost_line(path, room)
 
 
 def _helper(path: str, act: str) -> Violation:
@@ -116,27 +118,21 @@ def _edited(path: str, room: Room) -> Iterator[Violation]:
         if node.startswith(f"{path}::")
     )
     try:
-        old, new = (outline(parse(room.file(tree, path) or b""), known) for tree in (room.base, room.head))
+        old, new = (outline(parse(content(room, tree, path) or b""), known) for tree in (room.base, room.head))
         yield from edits(path, old, new)
-    except Unreadable as error:
-        yield _violation("unreadable", path, f"a test module of base cannot be compared: {error}")
-    except RecursionError:
-        yield _violation("unreadable", path, "a test module of base cannot be compared: it is nested too deeply")
+    except UNREADABLE as error:
+        yield _violation("unreadable", path, f"a test module of base cannot be compared: {error}"[:300])
 
 
 def _in_source(change: Change, room: Room, sides: Layout) -> Iterator[Violation]:
-    data, is_test = room.file(room.head, change.path), sides.is_test(change.path)
-    if data is None:
-        return
+    is_test, base = sides.is_test(change.path), _base_module(change, room)
     try:
-        new = parse(data)
-        found = list(new_signs(change.path, _base_module(change, room), new, is_test=is_test))
-    except (Unreadable, RecursionError) as error:
+        data = content(room, room.head, change.path)
+        found = list(new_signs(change.path, base, parse(data), is_test=is_test)) if data is not None else []
+    except UNREADABLE as error:
         sample = is_test and not sides.is_module(change.path)
-        reason = str(error) if isinstance(error, Unreadable) else "it is nested too deeply"
-        yield _violation("unreadable", change.path, reason, severity="warn" if sample else "block")
+        yield _violation("unreadable", change.path, str(error)[:300], severity="warn" if sample else "block")
         return
-    base = _base_module(change, room)
     named = (
         {node.name for node in ast.walk(base) if isinstance(node, ast.FunctionDef | ast.ClassDef)}
         if base
@@ -146,17 +142,18 @@ def _in_source(change: Change, room: Room, sides: Layout) -> Iterator[Violation]
 
 
 def _base_module(change: Change, room: Room) -> ast.Module | None:
-    data = room.file(room.base, change.path)
     try:
+        data = content(room, room.base, change.path)
         return parse(data) if data is not None else None
-    except Unreadable:
+    except UNREADABLE:
         return None
 
 
 def _suppressions(change: Change, room: Room) -> Iterator[Violation]:
-    lines = added_lines(change, room)
-    if lines is None:
-        yield _violation("unreadable", change.path, "the file is too large to be looked into", severity="warn")
+    try:
+        lines = added_lines(change, room)
+    except Oversized as error:
+        yield _violation("unreadable", change.path, str(error), severity="warn")
         return
     for number, text in lines:
         match = SUPPRESSION.search(text[:2_000])
@@ -165,14 +162,19 @@ def _suppressions(change: Change, room: Room) -> Iterator[Violation]:
             yield _violation("suppression-added", change.path, f"adds `{said}`", number, severity="warn")
 
 
-def _lost_line(path: str, room: Room) -> int:
-    """The number of the first line of base that the candidate does not have; 0 when all are there."""
-    left = Counter((room.file(room.head, path) or b"").split(b"\n"))
-    for number, line in enumerate((room.file(room.base, path) or b"").split(b"\n"), start=1):
+def _lost_line(path: str, room: Room) -> Iterator[Violation]:
+    """For languages that are not parsed here: the first line of base that the candidate does not have."""
+    try:
+        old, new = (content(room, tree, path) or b"" for tree in (room.base, room.head))
+    except Oversized as error:
+        yield _violation("unreadable", path, str(error))
+        return
+    left = Counter(new.split(b"\n"))
+    for number, line in enumerate(old.split(b"\n"), start=1):
         if left[line] == 0 and line.strip():
-            return number
+            yield _violation("base-test-edited", path, "lines of base are gone or changed", number)
+            return
         left[line] -= 1
-    return 0
 
 
 def _violation(rule: str, path: str, message: str, line: int = 0, *, severity: Severity = "block") -> Violation:

@@ -76,4 +76,4 @@ def cache_key(gate: Gate, room: Room, image: str) -> str:
         for name, result in room.baseline.items()
     }
     parts = (MEANING, gate.digest(), room.base, room.head, room.rules, image, sorted(baseline.items()))
-    return hashlib.sha256(msgspec.json.encode(parts)).hexdigest()[:32]
+    return hashlib.sha256(repr(parts).encode(errors="backslashreplace")).hexdigest()[:32]

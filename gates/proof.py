@@ -2,6 +2,7 @@
 
 from gates import testing, trees
 from gates.base import Gate, GateResult, Room, Violation
+from gates.contents import Oversized, content
 from gates.own import changed_tests, own_tests
 from gates.source import Unreadable, meaning, outline, parse
 from gates.testing import TestRun
@@ -61,13 +62,13 @@ def _new(own: TestRun, room: Room) -> list[str]:
 
 def _edited(path: str, room: Room) -> frozenset[str]:
     """The tests of a module of base whose functions say something else now."""
-    old, new = room.file(room.base, path), room.file(room.head, path)
-    if old is None or new is None:
-        return frozenset()
     try:
+        old, new = content(room, room.base, path), content(room, room.head, path)
+        if old is None or new is None:
+            return frozenset()
         before, after = outline(parse(old)).tests, outline(parse(new)).tests
         return frozenset(n for n in after if n in before and meaning(before[n]) != meaning(after[n]))
-    except (Unreadable, RecursionError):
+    except (Unreadable, Oversized, RecursionError):
         return frozenset()
 
 

@@ -11,6 +11,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from gates.base import Change, Room
+from gates.contents import Oversized, content
 from gates.globs import matches
 
 PROTECTED = (
@@ -101,10 +102,10 @@ def tampered(change: Change, room: Room) -> tuple[str, ...] | None:
         return ()
     sides = []
     for tree in (room.base, room.head):
-        data = room.file(tree, change.path)
         try:
+            data = content(room, tree, change.path)
             sides.append(read(data) if data is not None else {})
-        except ValueError:
+        except (ValueError, Oversized):
             return ()
     old, new = sides
     names = tuple(sorted(name for name in {*old, *new} if old.get(name) != new.get(name)))

@@ -9,6 +9,7 @@ from typing import Any
 
 from gates import tools, trees
 from gates.base import Gate, GateResult, Room
+from gates.contents import base_content
 from gates.tools import Finding, ToolFailed, beyond, failures, report
 from sandboxes.base import Sandbox
 
@@ -107,7 +108,7 @@ def _extended(room: Room, name: str) -> Iterable[str]:
     if base not in ("ruff.toml", ".ruff.toml", "pyproject.toml"):
         return
     try:
-        tables = tomllib.loads((room.file(room.base, name) or b"").decode())
+        tables = tomllib.loads((base_content(room, name) or b"").decode())
         table = tables.get("tool", {}).get("ruff", {}) if base == "pyproject.toml" else tables
         target = table.get("extend")
     except (ValueError, RecursionError, AttributeError):

@@ -8,8 +8,8 @@ from typing import Any
 
 from gates import tools, trees
 from gates.base import Failure, Gate, GateResult, Room
+from gates.contents import Oversized, added_lines, base_content
 from gates.dependencies import LOCKS, dependency_notes
-from gates.lines import LARGEST, added_lines
 from gates.secrets import scan
 from gates.tools import Finding, ToolFailed, beyond, failures, report
 from gates.trees import Layout
@@ -65,9 +65,10 @@ def _leaks(room: Room, sides: Layout) -> tuple[tuple[Failure, ...], list[str]]:
         if change.status == "added" and KEY_FILES.search(change.path):
             failure = _leak(change.path, 1, "credentials-file", change.path)
             found[failure.id] = failure
-        lines = added_lines(change, room)
-        if lines is None:
-            unread.append(f"not scanned for credentials: {change.path} has more than {LARGEST} bytes")
+        try:
+            lines = added_lines(change, room)
+        except Oversized as error:
+            unread.append(f"not scanned for credentials: {change.path}: {error}")
             continue
         lenient = sides.is_test(change.path) or PurePosixPath(change.path).name in LOCKS
         for secret in scan(lines, lenient=lenient):
@@ -100,11 +101,11 @@ def _bandit(gate: Gate, room: Room, sides: Layout, sources: Sequence[str]) -> li
 
 def _config(room: Room) -> tuple[str, ...]:
     """Base's own settings of bandit. The room's copy of the file is base's where it matters."""
-    data = room.file(room.base, "pyproject.toml")
+    data = base_content(room, "pyproject.toml")
     if data is not None and b"[tool.bandit" in data:
         return ("-c", "pyproject.toml")
     return next(
-        (("-c", name) for name in ("bandit.yaml", "bandit.yml") if room.file(room.base, name) is not None), ()
+        (("-c", name) for name in ("bandit.yaml", "bandit.yml") if base_content(room, name) is not None), ()
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from gates.base import Failure, Gate, GateResult, Room, Status
+from gates.contents import base_content
 from sandboxes.base import WORKSPACE, FileRefused, Result, Sandbox
 
 TOOLS = "/opt/loopwright/bin"
@@ -76,7 +77,7 @@ def report(sandbox: Sandbox, command: Sequence[str], option: str, timeout: float
 
 def as_base_has_them(sandbox: Sandbox, room: Room, paths: Iterable[str]) -> list[str]:
     """Put base's version of these files into the work tree; the ones that base has are returned."""
-    old = {path: room.file(room.base, path) for path in paths}
+    old = {path: base_content(room, path) for path in paths}
     for path, data in old.items():
         if data is not None:
             sandbox.write(f"{WORKSPACE}/{path}", data)

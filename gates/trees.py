@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from gates.base import Change, Room
+from gates.contents import base_content
 from gates.globs import matches
 from gates.protection import packages_of, shadowed, tampered
 
@@ -51,7 +52,7 @@ def is_test(path: str) -> bool:
 
 def layout(room: Room) -> Layout:
     """The layout of the room's trees; patterns and configuration are base's."""
-    config, settings = pytest_config(room, room.base)
+    config, settings = pytest_config(room)
     own = settings.get("python_files", ())
     own = (
         own.split()
@@ -73,10 +74,10 @@ def layout(room: Room) -> Layout:
     return Layout(config, patterns, frozenset(dirs))
 
 
-def pytest_config(room: Room, tree: str) -> tuple[str | None, dict[str, Any]]:
-    """The file at the root of `tree` that pytest is configured by, and its settings."""
+def pytest_config(room: Room) -> tuple[str | None, dict[str, Any]]:
+    """The file at the root of base that pytest is configured by, and its settings."""
     for name in CONFIGS:
-        data = room.file(tree, name)
+        data = base_content(room, name)
         settings = _settings(name, data) if data is not None else None
         if settings is not None:
             return name, settings
