@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from harness.events import Event
-from harness.models import Ledger, MessagesModel, Model, Profile, Reply, Request, ToolSchema, ask, load
+from harness.models import Ledger, MessagesModel, Model, ModelError, Profile, Reply, Request, ToolSchema, ask, load
 from tests.scripted import ScriptedServer, Step, Tool
 from tests.scripted.words import user
 
@@ -47,6 +47,13 @@ def hello(**more: Any) -> Request:
 def attempted(server: ScriptedServer, request: Request | None = None, profile: Profile = SONNET) -> Reply:
     """One attempt with a model of its own."""
     return MessagesModel(profile, base_url=server.url).attempt(request or hello(), timeout=30)
+
+
+def failed(server: ScriptedServer, **more: Any) -> ModelError:
+    """How one attempt fails."""
+    with pytest.raises(ModelError) as failure:
+        MessagesModel(SONNET, base_url=server.url).attempt(hello(), **({"timeout": 30} | more))
+    return failure.value
 
 
 class Pauses:
