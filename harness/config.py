@@ -76,7 +76,7 @@ class CeilingTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
 
 class ScopeTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`[scope]`: globs of what may change, what is protected besides the built-in list, and tests that may be edited."""
+    """`[scope]`: globs of what may change, what is protected besides the built-in list, editable tests."""
 
     paths: tuple[str, ...] = ("**",)
     protected: tuple[str, ...] = ()

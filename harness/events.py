@@ -9,7 +9,7 @@ from typing import ClassVar, Literal
 import msgspec
 
 from gates.base import GateResult
-from harness.goal import Goal
+from harness.goal import Goal, Limits
 
 Outcome = Literal[
     "succeeded", "already_satisfied", "blocked", "exhausted", "stuck", "refused", "failed", "cancelled"
@@ -101,6 +101,8 @@ class RunClaimed(Fact, frozen=True, kw_only=True, tag="run.claimed"):
     owner: str
     """host:pid"""
     resumed: bool = False
+    limits: Limits | None = None
+    """New limits that a person gave on resuming; None leaves them as they were."""
 
 
 class RunFinished(Fact, frozen=True, kw_only=True, tag="run.finished"):

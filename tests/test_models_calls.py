@@ -41,9 +41,7 @@ def test_a_call_is_reserved_told_sent_settled_and_told() -> None:
             model(server), SONNET, ledger, hello(), conversation="maker.1", call=7, prompt_bound=5_000,
             deadline=time.monotonic() + 60, wait=Pauses(),
         )  # fmt: skip
-        assert next(asking) == ModelRequested(
-            conversation="maker.1", call=7, attempt=1, model=NAME, reserved=WORST
-        )
+        assert next(asking) == ModelRequested(conversation="maker.1", call=7, attempt=1, model=NAME, reserved=WORST)
         assert (ledger.held, ledger.spent, len(server.requests)) == (WORST, 0, 0)
         replied = next(asking)
         assert isinstance(replied, ModelReplied)

@@ -44,9 +44,7 @@ def content(made: Reply) -> list[dict[str, Any]]:
 
 
 words = st.text(st.characters(exclude_categories=["Cs"]), max_size=60)
-inputs = st.dictionaries(
-    words, st.recursive(st.none() | st.integers(-(2**53), 2**53) | words, st.lists), max_size=3
-)
+inputs = st.dictionaries(words, st.recursive(st.none() | st.integers(-(2**53), 2**53) | words, st.lists), max_size=3)
 tools = st.lists(st.builds(Tool, name=st.sampled_from(["bash", "edit"]), input=inputs), max_size=3).map(tuple)
 steps = st.builds(Step, text=words, thinking=words, tools=tools, chunk=st.integers(1, 20))
 
@@ -94,9 +92,7 @@ def test_garbage_is_an_error_or_nothing_but_never_a_reply(garbage: bytes, size: 
 
 
 @given(
-    st.lists(
-        st.sampled_from(["message_stop", "content_block_delta", "message_delta", "error", "x", ""]), max_size=9
-    )
+    st.lists(st.sampled_from(["message_stop", "content_block_delta", "message_delta", "error", "x", ""]), max_size=9)
 )
 def test_events_out_of_order_never_break_the_collector(kinds: list[str]) -> None:
     collector = Collector()
@@ -193,9 +189,7 @@ def test_redacted_thinking_and_unknown_fields_of_blocks_go_back_verbatim() -> No
     shown = said(Step(text="a"))
     shown[1]["content_block"] = {"type": "redacted_thinking", "data": "opaque", "new_field": {"x": 1}}
     shown = [event for event in shown if event["type"] != "content_block_delta"]
-    assert content(reply(collected(shown))) == [
-        {"type": "redacted_thinking", "data": "opaque", "new_field": {"x": 1}}
-    ]
+    assert content(reply(collected(shown))) == [{"type": "redacted_thinking", "data": "opaque", "new_field": {"x": 1}}]
 
 
 def test_a_refusal_carries_its_category() -> None:

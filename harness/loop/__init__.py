@@ -1,0 +1,9 @@
+"""The outer loop: a goal is pursued until its work is proven, or a breaker trips."""
+
+from harness.loop.drive import drive
+from harness.loop.endings import Ended
+from harness.loop.engine import pursue
+from harness.loop.prepare import Plan, Ready, Wish, begin, engine_of, plan, reopen
+from harness.loop.run import Run
+
+__all__ = ["Ended", "Plan", "Ready", "Run", "Wish", "begin", "drive", "engine_of", "plan", "pursue", "reopen"]

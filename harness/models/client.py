@@ -79,6 +79,28 @@ class MessagesModel:
             failure = ModelError("timeout", f"no reply within {timeout:.0f} s", charged=failure.charged)
         raise failure
 
+    def probe(self, timeout: float = 10.0) -> ModelError | None:
+        """Whether the server answers and takes the credentials, without spending a token; None when it does.
+
+        Asks for the list of models; a server that has none (404) has answered all the same.
+        """
+        import anthropic
+        import httpx2
+
+        try:
+            client = self._ready()
+        except ModelError as error:
+            return error
+        self._here.born = self._interrupts
+        try:
+            client.get("/v1/models", cast_to=httpx2.Response, options={"timeout": timeout})
+        except anthropic.AnthropicError as error:
+            failure = _refused(client, error)
+            return None if failure.kind in ("not_found", "bad_request") else failure
+        except TypeError:
+            return ModelError("auth", f"no credentials. {errors.FIXES['auth']}", charged=False)
+        return None
+
     def interrupt(self) -> None:
         """Close the streams that are open, from another thread: their attempts fail as `cut`."""
         with self._lock:

@@ -1,0 +1,49 @@
+# Set-up and everyday work. Each target brings what it needs: a virtual environment, a Docker engine, the base image.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+VENV := .venv
+BIN := $(VENV)/bin
+JOBS ?= $(shell nproc 2>/dev/null || echo 2)
+
+.PHONY: help install docker docker-stop image demo test lint bench build clean
+
+help: ## show the targets
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | column -t -s "$$(printf '\t')"
+
+install: $(VENV)/.ready ## make the virtual environment
+
+$(VENV)/.ready: pyproject.toml requirements.lock scripts/venv.sh
+	@scripts/venv.sh $(VENV)
+	@touch $@
+
+docker: ## find a Docker engine, or install and start one
+	@scripts/docker.sh start
+
+docker-stop: ## stop the engine that `make docker` started
+	@scripts/docker.sh stop
+
+image: install docker ## build the base image unless it is there
+	@$(BIN)/loopwright image build
+
+demo: image ## the whole loop on a sample repository; no API key needed
+	@$(BIN)/python -m demo
+
+lint: install ## ruff, mypy, the rooms' contract
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache
+
+test: lint image ## every check and every test
+	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal
+
+bench: image ## the table of measured figures
+	@$(BIN)/python -m bench
+
+build: install ## sdist and wheel
+	@$(BIN)/python -m build
+
+clean: ## remove what make made here
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache

@@ -1,0 +1,7 @@
+"""Single byte ranges of HTTP."""
+
+import os
+
+from httprange.parse import Unsatisfiable, parse_range
+
+__all__ = ["Unsatisfiable", "parse_range"]

@@ -1,0 +1,97 @@
+"""The `loopwright` program: commands found by name and imported only when they are called."""
+
+import importlib
+import sys
+from importlib.metadata import entry_points
+
+import click
+
+from harness import __version__
+
+COMMANDS: dict[str, tuple[str, str]] = {
+    "init": ("harness.cli.setup:init", "Write a short loopwright.toml for this repository."),
+    "doctor": ("harness.cli.setup:doctor", "Check Docker, git, image, disk, model and prices."),
+    "run": ("harness.cli.run:run", "Pursue a goal until its work is proven."),
+    "resume": ("harness.cli.run:resume", "Go on with a run where it was interrupted."),
+    "stop": ("harness.cli.control:stop", "Ask a running run to stop."),
+    "ls": ("harness.cli.look:ls", "List the runs of this machine."),
+    "show": ("harness.cli.look:show", "Show one run: outcome, evidence, cost."),
+    "log": ("harness.cli.look:log", "Print a run's journal as lines."),
+    "diff": ("harness.cli.look:diff", "Print a run's best candidate as a diff."),
+    "gc": ("harness.cli.control:gc", "Remove what dead runs left behind."),
+    "image": ("harness.cli.image:image", "Show or build sandbox images."),
+    "memory": ("harness.cli.memory:memory", "Read and edit a repository's notes."),
+}
+"""Name -> where it lives, and its help line (so that `--help` imports none of them)."""
+
+
+class Lazy(click.Group):
+    """A group whose commands are imported at their first use; others' come from `loopwright.commands`."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return [*COMMANDS, *(ep.name for ep in entry_points(group="loopwright.commands"))]
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name in COMMANDS:
+            return _load(COMMANDS[name][0])
+        for entry in entry_points(group="loopwright.commands", name=name):
+            return _load(entry.value)
+        return None
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        rows = [(name, help_line) for name, (_, help_line) in COMMANDS.items()]
+        rows += [(ep.name, "(contributed)") for ep in entry_points(group="loopwright.commands")]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            import difflib
+
+            near = difflib.get_close_matches(args[0], self.list_commands(ctx), n=1)
+            if near:
+                raise click.UsageError(f"No such command {args[0]!r}. Did you mean {near[0]!r}?", ctx) from error
+            raise
+
+
+def _load(target: str) -> click.Command:
+    module, _, name = target.partition(":")
+    command = getattr(importlib.import_module(module), name)
+    if not isinstance(command, click.Command):
+        raise TypeError(f"{target} is no click command")
+    return command
+
+
+@click.group(cls=Lazy, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="loopwright")
+def cli() -> None:
+    """Drive a coding agent on a repository until its work is proven.
+
+    The agent works in a disposable sandbox; the harness judges every candidate itself, in a clean room the agent
+    cannot reach, and leaves a branch that carries the evidence.
+    """
+
+
+def main() -> None:
+    """The console script: run a command, and turn every known failure into one clear message and exit code."""
+    try:
+        code = cli.main(standalone_mode=False)
+    except click.exceptions.Exit as stop:
+        code = stop.exit_code
+    except click.Abort:
+        code = 130
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except BrokenPipeError:
+        sys.stderr.close()
+        code = 0
+    except Exception as error:
+        from harness.cli.failures import explain
+
+        code = explain(error)
+    sys.exit(code if isinstance(code, int) else 0)

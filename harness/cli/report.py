@@ -1,0 +1,74 @@
+"""A run's result for people: what came out, on which evidence, at what cost, and what to do next."""
+
+import click
+
+from harness.events import GateFinished
+from harness.goal import MICRO
+from harness.journal import Iteration, State
+from harness.journal.document import shown
+
+_COLOURS = {"succeeded": "green", "already_satisfied": "green"}
+
+
+def report(state: State, *, full: bool = False) -> str:
+    """A few lines; with `full` also goal, failures, findings and cost by model."""
+    finished = state.finished
+    outcome = finished.outcome if finished else state.phase
+    iteration = shown(state)
+    head = click.style(outcome, fg=_COLOURS.get(outcome, "yellow"), bold=True)
+    lines = [f"{head}  {finished.reason if finished else 'not finished'}"]
+    if full:
+        goal = state.created.goal.text if state.created else ""
+        lines += ["", *(f"  {row}" for row in goal.splitlines()), ""]
+    if iteration:
+        lines += [_gate(gate, full) for gate in iteration.gates.values()]
+        lines += _verdict(iteration, full)
+        if iteration.candidate:
+            diff = iteration.candidate.diff
+            lines.append(f"  {'diff':<10} {diff.files} files, +{diff.insertions} -{diff.deletions}")
+    if state.branch_made:
+        lines.append(f"  {'branch':<10} {click.style(state.branch_made.branch, bold=True)}")
+    lines.append(f"  {'run':<10} {state.run}: {_spent(state)}")
+    if full:
+        lines += [
+            f"  {'cost':<10} {spend.role} {spend.model}: ${spend.cost / MICRO:.4f}, {spend.calls} calls"
+            for spend in state.accounts.spends
+        ]
+        lines += [f"  {'notice':<10} {notice.what}" for notice in state.notices]
+    if finished and finished.next_step:
+        lines.append(f"  {'next':<10} {finished.next_step}")
+    return "\n".join(lines)
+
+
+def _gate(gate: GateFinished, full: bool) -> str:
+    mark = click.style("✓", fg="green") if gate.green else click.style("✗", fg="red")
+    rows = [f"  {gate.gate:<10} {mark} {gate.summary}" + (" (from cache)" if gate.cached else "")]
+    if gate.result:
+        new = set(gate.new_failures)
+        rows += [f"               {f.path}:{f.line} {f.message}" for f in gate.result.failures if f.id in new][:5]
+        rows += [f"               {v.path}:{v.line} {v.rule}: {v.message}" for v in gate.result.violations][:5]
+        rows += [f"               {note}" for note in gate.result.notes] if full else []
+    if gate.baseline_failures:
+        rows.append(f"               {len(gate.baseline_failures)} failures were there before")
+    return "\n".join(rows)
+
+
+def _verdict(iteration: Iteration, full: bool) -> list[str]:
+    if not iteration.verdicts:
+        return []
+    verdict = iteration.verdicts[-1]
+    mark = click.style("✓", fg="green") if verdict.decision == "accept" else click.style("✗", fg="red")
+    rows = [f"  {'checker':<10} {mark} {verdict.decision} ({verdict.model}): {verdict.summary}"]
+    if full or verdict.decision != "accept":
+        rows += [f"               {f.path}:{f.line} {f.claim}" for f in verdict.findings]
+        rows += [f"               criterion {c.id}: {c.state}, {c.evidence}" for c in verdict.criteria]
+    return rows
+
+
+def _spent(state: State) -> str:
+    seconds = (state.ended - state.started) / MICRO
+    iterations = len(state.iterations)
+    return (
+        f"{iterations} iteration{'s' if iterations != 1 else ''}, {state.turns} turns, "
+        f"${state.cost / MICRO:.4f}, {seconds:.1f} s"
+    )

@@ -1,0 +1,141 @@
+"""`run` and `resume`: the main job."""
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+import msgspec
+
+from harness.cli.view import Mode, viewing
+from harness.config import places
+from harness.events import RunFinished
+from harness.goal import Limits
+from harness.journal import Journal
+
+if TYPE_CHECKING:
+    from harness.loop import Ready
+
+_PROGRESS = click.option(
+    "--progress",
+    type=click.Choice(["auto", "live", "plain", "json", "none"]),
+    default="auto",
+    show_default=True,
+    help="How progress is shown on stderr.",
+)
+_JSON = click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON document.")
+_ITERATIONS = click.option("--max-iterations", type=click.IntRange(1), help="Iterations of the outer loop.")
+_COST = click.option("--max-cost", type=click.FloatRange(0, min_open=True), help="Money in USD.")
+_MINUTES = click.option("--max-minutes", type=click.FloatRange(0, min_open=True), help="Wall clock.")
+
+
+@click.command()
+@click.argument("goal")
+@click.option("--repo", type=click.Path(path_type=Path), default=Path(), help="The repository; default: here.")
+@click.option("--base", metavar="REF", help="The commit to start from; default: HEAD.")
+@click.option("--must-pass", multiple=True, metavar="NODEID", help="A test that has to pass; may be repeated.")
+@click.option("--branch", metavar="NAME", help="The branch to create; default: loopwright/<slug of the goal>.")
+@_ITERATIONS
+@_COST
+@_MINUTES
+@_PROGRESS
+@_JSON
+def run(
+    goal: str,
+    repo: Path,
+    base: str | None,
+    must_pass: tuple[str, ...],
+    branch: str | None,
+    max_iterations: int | None,
+    max_cost: float | None,
+    max_minutes: float | None,
+    progress: Mode,
+    as_json: bool,
+) -> int:
+    """Pursue GOAL (a sentence, or - for standard input) until its work is proven.
+
+    Success leaves a new branch and touches nothing else. Exit codes: 0 proven, 1 no proof, 2 usage,
+    3 environment, 4 permission, 5 limit, 7 blocked, 70 defect.
+    """
+    from harness.clean import Cleaner
+    from harness.loop import Wish, begin, plan
+
+    text = sys.stdin.read() if goal == "-" else goal
+    limits = {"iterations": max_iterations, "usd": max_cost, "minutes": max_minutes}
+    overrides = {"limits": {name: value for name, value in limits.items() if value is not None}}
+    where = places()
+    clean = Cleaner(_secrets())
+    wish = Wish(text=text, repo=repo, base=base, branch=branch, must_pass=must_pass, overrides=overrides)
+    planned = plan(wish, where, clean)
+    journal = Journal(where.home / "journal.db", clean=clean)
+    ready = begin(planned, where, journal, clean, log=_log(progress))
+    return _drive(ready, journal, progress, as_json)
+
+
+@click.command()
+@click.argument("run_id", metavar="RUN")
+@_ITERATIONS
+@_COST
+@_MINUTES
+@_PROGRESS
+@_JSON
+def resume(
+    run_id: str,
+    max_iterations: int | None,
+    max_cost: float | None,
+    max_minutes: float | None,
+    progress: Mode,
+    as_json: bool,
+) -> int:
+    """Go on with RUN (an id, the start of one, or `last`) where it was interrupted, if need be with new limits."""
+    from harness.clean import Cleaner
+    from harness.goal import MICRO
+    from harness.loop import reopen
+
+    where = places()
+    clean = Cleaner(_secrets())
+    journal = Journal(where.home / "journal.db", clean=clean)
+    changes = {
+        "iterations": max_iterations,
+        "micro_usd": round(max_cost * MICRO) if max_cost else None,
+        "seconds": round(max_minutes * 60) if max_minutes else None,
+    }
+    given = {name: value for name, value in changes.items() if value is not None}
+
+    def raised(limits: Limits) -> Limits:
+        return msgspec.structs.replace(limits, **given)
+
+    ready = reopen(journal.resolve(run_id), where, journal, clean, raised if given else None)
+    return _drive(ready, journal, progress, as_json)
+
+
+def _drive(ready: "Ready", journal: Journal, mode: Mode, as_json: bool) -> int:
+    """Drive a run under a view, then print its result: the document, or a short report."""
+    from harness.cli.report import report
+    from harness.journal.document import document
+    from harness.loop.drive import drive
+
+    run = ready.run
+    limits = run.goal.limits
+    with viewing(mode, lambda: run.state, limits.micro_usd, limits.iterations) as view:
+        finished: RunFinished = drive(ready, journal, view)
+    if as_json:
+        click.echo(msgspec.json.format(msgspec.json.encode(document(run.state)), indent=2))
+    else:
+        click.echo(report(run.state))
+    return finished.exit_code
+
+
+def _log(mode: Mode) -> Callable[[str], None]:
+    """Where the making of images and seeds speaks before the run has a journal line of its own."""
+    return (lambda text: None) if mode in ("none", "json") else (lambda text: click.echo(text, err=True))
+
+
+def _secrets() -> tuple[str, ...]:
+    """Values of this process's environment that must never reach a journal: whatever is named like a credential."""
+    marks = ("KEY", "TOKEN", "SECRET", "PASSWORD", "CREDENTIAL")
+    return tuple(
+        value for name, value in os.environ.items() if len(value) >= 8 and any(mark in name.upper() for mark in marks)
+    )

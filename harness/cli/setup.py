@@ -1,0 +1,92 @@
+"""`init` and `doctor`: getting a repository and a machine ready."""
+
+from pathlib import Path
+
+import click
+import msgspec
+
+from harness.config import FILE, ConfigError, parse, places
+
+_TEMPLATE = """\
+# Loopwright's configuration of this repository (read from the commit a run starts from: commit this file).
+# Everything here may be left out; what is commented shows the default.
+
+[sandbox]
+# image = "auto"            # or an image with git and python3 that the Docker engine has
+{setup}
+[models]
+# maker = "claude-sonnet-5-5"     # writes the change
+# checker = "claude-opus-5-5"     # judges a green change; never the same model
+
+[limits]
+# iterations = 6
+# usd = 5.0
+# minutes = 60
+
+[scope]
+# paths = ["**"]            # what may change
+# may_edit_tests = []       # existing tests that may be edited, as globs
+# protected = []            # what may not, besides test and gate configuration
+
+# The gates. What stands here was detected; each runs at base first, and only new failures count.
+{gates}"""
+
+
+@click.command()
+@click.option("--repo", type=click.Path(path_type=Path), default=Path(), help="The repository; default: here.")
+def init(repo: Path) -> None:
+    """Detect tests, lint and Python, and write a short commented loopwright.toml. Nothing else is touched."""
+    from gates import explain
+    from harness.repo import Store, discover, resolve
+
+    repository = discover(repo)
+    target = repository.root / FILE
+    if target.exists():
+        raise ConfigError(f"{FILE} is here already", str(target), "edit it, or remove it and call init again")
+    base = resolve(repository, None)
+    store = Store(places().home, repository)
+    store.adopt(base)
+    found = explain(store.paths(base.tree), lambda path: store.file(base.tree, path))
+    tables = []
+    for gate, reason in found:
+        tables.append(f"[gates.{gate.name}]" + (f"   # {reason}" if reason else ""))
+        tables.append(f'kind = "{gate.kind}"')
+        if gate.command:
+            tables.append(f"command = {msgspec.json.encode(gate.command).decode()}")
+        tables.append("")
+    text = _TEMPLATE.format(setup=_setup(set(store.paths(base.tree))), gates="\n".join(tables))
+    parse(text.encode(), FILE)
+    target.write_text(text)
+    click.echo(f"wrote {target}")
+    for gate, reason in found:
+        click.echo(f"  {gate.name:<10} {gate.kind:<10} {reason}")
+    click.echo('next: read and commit it, then: loopwright run "what is wanted"')
+
+
+def _setup(paths: set[str]) -> str:
+    """How the environment image is made; a suggestion where the tree names dependencies, for a person to confirm."""
+    if "requirements.txt" in paths:
+        return 'setup = ["pip install -r requirements.txt"]   # once, with network; runs are without\n'
+    if paths & {"pyproject.toml", "setup.py"}:
+        return '# setup = ["pip install -e ."]   # once, with network; runs are without\n'
+    return "# setup = []                # commands run once, with network; runs are without\n"
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="One JSON document.")
+def doctor(as_json: bool) -> int:
+    """Check Docker, git, image, disk, model endpoint and price table: each ok, or why not and the fix."""
+    from harness.loop.doctor import examine
+
+    checks = examine(places())
+    if as_json:
+        click.echo(msgspec.json.format(msgspec.json.encode(checks), indent=2))
+    else:
+        for check in checks:
+            mark = click.style("ok  ", fg="green") if check.ok else click.style("FAIL", fg="red", bold=True)
+            click.echo(f"{mark} {check.name:<10} {check.what}")
+            if check.why and not check.ok:
+                click.echo(f"     why: {check.why}")
+            if check.fix and not check.ok:
+                click.echo(f"     fix: {check.fix}")
+    return 0 if all(check.ok for check in checks) else 3

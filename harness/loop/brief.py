@@ -1,0 +1,65 @@
+"""What a maker is told at the start of an iteration: facts as data, in sections that nothing inside can close."""
+
+from collections.abc import Sequence
+
+from gates.base import Gate
+from harness.agent import instructions, section
+from harness.events import CandidateMade, DiffStat
+from harness.goal import Goal
+from harness.loop.run import Run
+from harness.memory import render
+
+PATHS, PATHS_CHARS = 150, 4_000
+"""How much of the file listing is shown: enough to find one's way, about 1,000 tokens."""
+
+
+def first_message(run: Run, n: int, parent: CandidateMade | None, feedback: str) -> str:
+    """The first user message of iteration `n`, which starts from `parent` (None: from base)."""
+    files = {name: run.store.file(run.base.tree, name) for name in run.config.instructions}
+    parts = [
+        section("repo", _repo(run.store.paths(run.base.tree), run.gates)),
+        instructions({name: data for name, data in files.items() if data is not None}),
+        section("memory", render(run.notes)) if run.notes else "",
+        section("goal", goal_text(run.goal)),
+        section("state", _state(n, run.goal.limits.iterations, parent.diff if parent else None)),
+        section("feedback", feedback) if feedback else "",
+    ]
+    return "\n\n".join(part for part in parts if part)
+
+
+def goal_text(goal: Goal) -> str:
+    """The goal as maker and checker read it."""
+    lines = [goal.text.strip()]
+    if goal.criteria:
+        lines += ["", "Acceptance criteria:", *(f"- {c.id}: {c.text}" for c in goal.criteria)]
+    if goal.must_pass:
+        lines += ["", "These tests have to pass:", *(f"- {node}" for node in goal.must_pass)]
+    if goal.scope != ("**",):
+        lines += ["", f"Only these paths may change: {', '.join(goal.scope)}"]
+    if goal.may_edit_tests:
+        lines += ["", f"Existing tests that may be edited: {', '.join(goal.may_edit_tests)}"]
+    return "\n".join(lines)
+
+
+def _repo(paths: Sequence[str], gates: Sequence[Gate]) -> str:
+    shown: list[str] = []
+    room = PATHS_CHARS
+    for path in paths[:PATHS]:
+        room -= len(path) + 1
+        if room < 0:
+            break
+        shown.append(path)
+    rest = len(paths) - len(shown)
+    listing = "\n".join(shown) + (f"\n... and {rest} more files" if rest else "")
+    checks = ", ".join(gate.name for gate in gates)
+    return f"The work tree is /w, without network. The harness will judge it with: {checks}.\n\nFiles:\n{listing}"
+
+
+def _state(n: int, limit: int, diff: DiffStat | None) -> str:
+    line = f"Iteration {n} of {limit}. "
+    if diff is None:
+        return line + "The work tree is the unchanged base."
+    return line + (
+        f"The work tree holds the best attempt so far: {diff.files} files changed,"
+        f" +{diff.insertions} -{diff.deletions} against base (see: git diff HEAD)."
+    )

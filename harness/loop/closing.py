@@ -1,0 +1,149 @@
+"""What closes an iteration and a run: score and feedback, the branch, the notes, the outcome."""
+
+import time
+from collections.abc import Generator
+
+import gates
+from gates import GateResult
+from harness.events import (
+    BranchIntended,
+    BranchMade,
+    BreakerTripped,
+    CandidateMade,
+    Event,
+    IterationFinished,
+    NoteLearned,
+    RunFinished,
+    VerdictGiven,
+)
+from harness.loop.checker import objections
+from harness.loop.endings import Ended
+from harness.loop.run import Run
+from harness.memory import learn
+from harness.repo import BranchExists, free_branch, publish
+
+FINAL = 0
+"""The number under which the store keeps the commit that becomes the branch."""
+
+NOTHING_CHANGED = (
+    "Your last conversation left the work tree unchanged. Saying that it is done is no evidence: make the change,"
+    " or call `blocked` and say why it cannot be made."
+)
+SEEN_BEFORE = "Your last attempt is a tree that was judged before, with the same result. Try another way.\n\n"
+WORSE = "Your last attempt was worse than an earlier one, so the work tree is back at that one. The last attempt:\n\n"
+REFUSED = "Your last work tree was refused before any gate saw it: "
+
+
+def finished(run: Run, n: int) -> IterationFinished:
+    """Close iteration `n`: how good its candidate is, and what the next maker is told."""
+    it = run.iteration(n)
+    if it is None:
+        raise AssertionError(f"iteration {n} was never started")
+    results: list[GateResult] = [g.result for g in it.gates.values() if g.result is not None]
+    green = bool(results) and len(it.gates) == len(run.gates) and all(g.green for g in it.gates.values())
+    verdict = it.verdicts[-1] if it.verdicts else None
+    accepted = green and verdict is not None and verdict.decision == "accept"
+    lines = it.candidate.diff.insertions + it.candidate.diff.deletions if it.candidate else 0
+    score = gates.score(results, run.state.baseline, run.rules.must_pass, lines) if results else ()
+    return IterationFinished(
+        n=n,
+        ending=it.ending,
+        green=green,
+        accepted=accepted,
+        score=score,
+        fingerprint="" if green or not results else gates.fingerprint(results, run.state.baseline),
+        feedback="" if accepted else _feedback(run, n, results, green, verdict, score),
+    )
+
+
+def _feedback(
+    run: Run, n: int, results: list[GateResult], green: bool, verdict: VerdictGiven | None, score: tuple[int, ...]
+) -> str:
+    it = run.iteration(n)
+    candidate = it.candidate if it else None
+    if candidate is None:
+        return REFUSED + (run.state.notices[-1].why if run.state.notices else "")
+    if candidate.tree == run.base.tree:
+        return NOTHING_CHANGED
+    if not results:
+        same = [o for o in run.state.iterations if o.n < n and o.candidate and o.candidate.tree == candidate.tree]
+        return SEEN_BEFORE + (same[0].finished.feedback if same and same[0].finished else "")
+    text = objections(verdict) if green and verdict else gates.feedback(results, run.state.baseline)
+    others = [o.finished.score for o in run.state.iterations if o.n < n and o.finished and o.finished.score]
+    return (WORSE if others and max(others) > score else "") + text
+
+
+def finish(run: Run, ended: Ended) -> Generator[Event, None, None]:
+    """End the run: trip, learn, make the branch when there is a proof, and say how it ended."""
+    run.cancel.close()
+    best = salvaged(run)
+    if ended.tripped:
+        name, value, limit, unit = ended.tripped
+        yield BreakerTripped(name=name, value=value, limit=limit, unit=unit)
+    branch = None
+    if ended.outcome == "succeeded" and best:
+        branch = yield from _branch(run, best)
+    yield from _remember(run, ended)
+    yield RunFinished(
+        outcome=ended.outcome,
+        reason=ended.reason,
+        exit_code=ended.exit_code,
+        next_step=f"git log -p {branch}" if branch else ended.next_step.replace("RUN", run.id),
+        best=best.commit if best else None,
+        branch=branch,
+    )
+
+
+def _remember(run: Run, ended: Ended) -> Generator[Event, None, None]:
+    """Keep what the evidence taught, and count for the notes that were told whether they helped."""
+    if run.state.learned:
+        return
+    for note in run.shelf.keep(learn(run.history())):
+        yield NoteLearned(note=note.id, kind=note.kind, text=note.text)
+    run.shelf.credit((note.id for note in run.notes), helped=ended.outcome == "succeeded")
+
+
+def salvaged(run: Run) -> CandidateMade | None:
+    """The best candidate: one that is green but was never checked, else the best judged one, else the last."""
+    last = run.state.iterations[-1] if run.state.iterations else None
+    if last and last.candidate and not last.finished:
+        green = bool(last.gates) and all(gate.green for gate in last.gates.values())
+        if green or run.state.best is None:
+            return last.candidate
+    return run.state.best
+
+
+def _branch(run: Run, best: CandidateMade) -> Generator[Event, None, str]:
+    """The one effect on the user's repository: intent, effect, result; once, whatever is killed in between."""
+    intended = run.state.branch_intended
+    while True:
+        if intended is None:
+            commit = run.store.commit(best.tree, run.base.commit, message(run), date=int(time.time()))
+            run.store.keep(run.id, FINAL, commit)
+            branch = free_branch(run.repository, run.branch)
+            intended = BranchIntended(branch=branch, tree=best.tree, commit=commit)
+            yield intended
+        try:
+            publish(run.repository, run.store, intended.commit, intended.branch)
+        except BranchExists:  # somebody took the name since: the next free one will do
+            intended = None
+            continue
+        if run.state.branch_made is None:
+            yield BranchMade(branch=intended.branch, tree=intended.tree, commit=intended.commit)
+        return intended.branch
+
+
+def message(run: Run) -> str:
+    """The commit message: goal, evidence, and the trailers that tie it to the journal."""
+    state = run.state
+    title = run.goal.text.strip().splitlines()[0]
+    it = run.iteration(state.iterations[-1].n)
+    lines = [title if len(title) <= 72 else title[:71] + "…", ""]
+    if run.goal.text.strip() != title:
+        lines += [run.goal.text.strip(), ""]
+    lines += ["Evidence, made by the harness in a clean room:"]
+    lines += [f"- {gate.gate}: {gate.summary}" for gate in (it.gates.values() if it else ())]
+    if it and it.verdicts:
+        lines += [f"- checker ({it.verdicts[-1].model}): {it.verdicts[-1].decision}"]
+    lines += ["", f"Loopwright-Run: {run.id}", f"Loopwright-Audit: {state.seq}:{state.head}"]
+    return "\n".join(lines) + "\n"

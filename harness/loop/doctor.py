@@ -1,0 +1,66 @@
+"""What a run needs of this machine, looked at without starting one."""
+
+import shutil
+import subprocess
+
+from harness.config import Places, settle
+from harness.models import MessagesModel, UnpricedModel, load
+from sandboxes import Check
+
+DISK_GB = 5
+"""Free space under which runs are likely to fail: a base image, an environment and a few work trees."""
+
+
+def examine(places: Places) -> tuple[Check, ...]:
+    """Every check, the failing ones too; nothing is changed and no token is spent."""
+    from harness.loop.prepare import engine_of
+
+    return (*engine_of(places).probe(), _git(), _disk(places), *_models(places))
+
+
+def _git() -> Check:
+    found = subprocess.run(["git", "--version"], capture_output=True, text=True, check=False)
+    version = found.stdout.strip() or "git does not answer"
+    numbers = tuple(int(part) for part in version.rsplit(" ", 1)[-1].split(".")[:2] if part.isdigit())
+    return Check(
+        name="git",
+        ok=numbers >= (2, 31),
+        what=version,
+        why="" if numbers >= (2, 31) else "2.31 or newer is needed",
+        fix="install a newer git",
+    )
+
+
+def _disk(places: Places) -> Check:
+    places.home.mkdir(parents=True, exist_ok=True)
+    free = shutil.disk_usage(places.home).free / 1e9
+    return Check(
+        name="state",
+        ok=free >= DISK_GB,
+        what=f"{places.home}: {free:.0f} GB free",
+        why=f"less than {DISK_GB} GB is free",
+        fix="free some space, or move the state with LOOPWRIGHT_HOME; `loopwright gc --all` removes what is unused",
+    )
+
+
+def _models(places: Places) -> tuple[Check, ...]:
+    catalog = load(places.models)
+    config, _ = settle(lambda path: None, places.settings)
+    rows = [Check(name="prices", ok=True, what=f"{len(catalog.profiles)} models, as of {catalog.dated}")]
+    for role, name in (("maker", config.models.maker), ("checker", config.models.checker)):
+        try:
+            profile = catalog.profile(name)
+        except UnpricedModel as unpriced:
+            rows.append(Check(name=role, ok=False, what=unpriced.what, why=unpriced.why, fix=unpriced.fix))
+            continue
+        refusal = MessagesModel(profile).probe()
+        rows.append(
+            Check(
+                name=role,
+                ok=refusal is None,
+                what=f"{profile.name} answers" if refusal is None else f"{profile.name} cannot be asked",
+                why=refusal.message if refusal else "",
+                fix="set ANTHROPIC_API_KEY, and ANTHROPIC_BASE_URL for a server of your own" if refusal else "",
+            )
+        )
+    return tuple(rows)

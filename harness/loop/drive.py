@@ -1,0 +1,107 @@
+"""The shell around the loop: it stores every event before the loop goes on, shows it, and brings wishes to stop."""
+
+import os
+import signal
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from threading import Event as Flag
+from threading import Thread, current_thread, main_thread
+from typing import Literal
+
+from harness.events import CommandReceived, Event, RunFinished
+from harness.journal import Journal, Record, apply
+from harness.loop.endings import DEFECT, out_of_time, stopped_by
+from harness.loop.engine import pursue
+from harness.loop.prepare import Ready
+from harness.loop.run import Run
+
+POLL = 0.25
+"""Seconds between two looks at commands and clock."""
+
+
+def drive(ready: Ready, journal: Journal, view: Callable[[Record], None] = lambda record: None) -> RunFinished:
+    """Claim the run and pursue it to its end. Raises `StaleEpoch` when another process takes it over.
+
+    A defect of the harness ends the run as `failed` with exit code 70, and is raised again.
+    """
+    run = ready.run
+    owner = f"{socket.gethostname()}:{os.getpid()}"
+    epoch = journal.claim(run.id, owner, ready.limits)
+    run.state = journal.state(run.id)
+
+    def store(event: Event) -> None:
+        for record in journal.append(run.id, epoch, event):
+            run.state = apply(run.state, record)
+            view(record)
+
+    with ready.held, _supervised(run, journal):
+        for event in ready.opening:
+            store(event)
+        try:
+            _drain(run, journal, store)
+        except Exception as defect:
+            store(_defect(defect))
+            raise
+    if run.state.finished is None:
+        raise AssertionError("the loop ended without an outcome")
+    return run.state.finished
+
+
+def _drain(run: Run, journal: Journal, store: Callable[[Event], None]) -> None:
+    loop = pursue(run)
+    event: Event | None = next(loop, None)
+    while event is not None:
+        store(event)
+        for command in journal.commands(run.id, run.state.acknowledged):
+            store(
+                CommandReceived(command=command.id, kind=command.kind, principal=command.principal, text=command.text)
+            )
+            if command.kind == "steer":
+                run.words.append(command.text)
+        cause = run.cancel.take()
+        event = loop.throw(cause) if cause else next(loop, None)
+
+
+def _defect(defect: Exception) -> RunFinished:
+    return RunFinished(
+        outcome="failed",
+        reason=f"a defect of the harness: {type(defect).__name__}: {defect}",
+        exit_code=DEFECT,
+        next_step="please report it with the output of: loopwright log RUN",
+    )
+
+
+@contextmanager
+def _supervised(run: Run, journal: Journal) -> Iterator[None]:
+    """Signals, stop commands and the clock, watched beside the loop so that nothing it waits for can hide them."""
+    over = Flag()
+    signals: list[Literal["SIGINT", "SIGTERM"]] = []
+
+    def watch() -> None:
+        while not over.wait(POLL):
+            if time.monotonic() > run.deadline:
+                run.cancel.set(out_of_time(int(time.monotonic() - run.started), run.goal.limits.seconds))
+            if signals:
+                run.cancel.set(stopped_by(signals[0]))
+            if any(c.kind == "stop" for c in journal.commands(run.id, run.state.acknowledged)):
+                run.cancel.set(stopped_by("stop"))
+            run.cancel.interrupt()
+
+    def note(number: int, frame: object) -> None:
+        if signals and number == signal.SIGINT:
+            raise KeyboardInterrupt  # the second Ctrl-C: at once; the run can be resumed
+        signals.append("SIGTERM" if number == signal.SIGTERM else "SIGINT")
+
+    thread = Thread(target=watch, name="supervisor", daemon=True)
+    thread.start()
+    mine = (signal.SIGINT, signal.SIGTERM) if current_thread() is main_thread() else ()
+    previous = {number: signal.signal(number, note) for number in mine}
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+        for number, handler in previous.items():
+            signal.signal(number, handler)

@@ -1,0 +1,80 @@
+"""The ways out of a run: one exception, carrying the outcome, the cause, the exit code and the next step."""
+
+from typing import Literal
+
+from harness.events import Outcome
+from harness.models import ModelError, OverBudget
+from sandboxes.base import SandboxError
+
+PROVEN, UNPROVEN, USAGE, ENVIRONMENT, DENIED, LIMIT, PARKED, BLOCKED, DEFECT = 0, 1, 2, 3, 4, 5, 6, 7, 70
+"""Exit codes, as the design's table has them."""
+
+
+class Ended(Exception):
+    """The run is over. `tripped` names breaker, value, limit and unit when a hard limit did it."""
+
+    def __init__(
+        self,
+        outcome: Outcome,
+        reason: str,
+        exit_code: int,
+        next_step: str = "",
+        *,
+        tripped: tuple[str, int, int, str] | None = None,
+    ) -> None:
+        super().__init__(reason)
+        self.outcome, self.reason, self.exit_code = outcome, reason, exit_code
+        self.next_step, self.tripped = next_step, tripped
+
+
+def stopped_by(how: Literal["stop", "SIGINT", "SIGTERM"]) -> Ended:
+    """A person or the system ended the run."""
+    code = 143 if how == "SIGTERM" else 130
+    return Ended("cancelled", f"stopped by {how}", code, "look at the best candidate with: loopwright diff RUN")
+
+
+def out_of_time(seconds: int, limit: int) -> Ended:
+    """The wall-clock breaker."""
+    return Ended(
+        "exhausted",
+        f"the time limit of {limit} s is used up",
+        LIMIT,
+        "raise it with --max-minutes",
+        tripped=("wall_clock", seconds, limit, "s"),
+    )
+
+
+def ending_of(error: ModelError | OverBudget | SandboxError) -> Ended:
+    """What an error of a lower room means for the run."""
+    match error:
+        case OverBudget(kind="money"):
+            return Ended(
+                "exhausted",
+                f"the next call could cost {_usd(error.wanted)} and {_usd(error.limit - error.spent)} is left"
+                f" of {_usd(error.limit)}",
+                LIMIT,
+                "raise the budget with --max-cost",
+                tripped=("money", error.spent, error.limit, "micro-usd"),
+            )
+        case OverBudget():
+            return Ended(
+                "exhausted",
+                f"the token limit of {error.limit} is used up",
+                LIMIT,
+                "raise limits.tokens in the configuration",
+                tripped=("tokens", error.spent, error.limit, "tokens"),
+            )
+        case ModelError(kind="auth" | "permission"):
+            return Ended("failed", error.message, DENIED, "check the key with: loopwright doctor")
+        case ModelError(kind="credit"):
+            return Ended("failed", error.message, DENIED, "add credit to the account, then: loopwright resume RUN")
+        case ModelError():
+            return Ended(
+                "failed", f"the model could not be reached: {error.message}", ENVIRONMENT, "try: loopwright resume RUN"
+            )
+        case SandboxError():
+            return Ended("failed", str(error), ENVIRONMENT, error.fix or "check with: loopwright doctor")
+
+
+def _usd(micro: int) -> str:
+    return f"${micro / 1_000_000:.4f}"

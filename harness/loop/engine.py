@@ -1,0 +1,90 @@
+"""The outer loop: from a goal to an outcome that the harness's own evidence carries."""
+
+from collections.abc import Generator
+
+from harness.events import CandidateMade, Event
+from harness.loop.checker import check
+from harness.loop.closing import finish, finished
+from harness.loop.endings import PROVEN, Ended, ending_of
+from harness.loop.judging import baseline, judge
+from harness.loop.limits import between_iterations, iterations_used
+from harness.loop.making import make
+from harness.loop.run import Run
+from harness.models import ModelError, OverBudget
+from sandboxes.base import SandboxError
+
+
+def pursue(run: Run) -> Generator[Event, None, None]:
+    """Yield the run's events, each before what it intends and after what it did; the caller stores every one.
+
+    A run that was interrupted is pursued the same way: each step asks `run.state` whether it is done already.
+    Its last event is a `RunFinished`.
+    """
+    try:
+        yield from baseline(run)
+        ended = already_satisfied(run) or (yield from iterate(run))
+    except Ended as end:
+        ended = end
+    except (OverBudget, ModelError, SandboxError) as error:
+        ended = ending_of(error)
+    yield from finish(run, ended)
+
+
+def iterate(run: Run) -> Generator[Event, None, Ended]:
+    """Make, judge, check, until a candidate is green and accepted or a breaker trips."""
+    for n in range(1, run.goal.limits.iterations + 1):
+        known = run.iteration(n)
+        if known is None or known.finished is None:
+            yield from iteration(run, n)
+        if accepted(run, n):
+            return Ended("succeeded", "every gate is green in a clean room, and the checker accepts", PROVEN)
+    raise iterations_used(run.goal.limits)
+
+
+def iteration(run: Run, n: int) -> Generator[Event, None, None]:
+    """One iteration. What ends the run meanwhile is raised once the work tree is salvaged and, if it can be, judged."""
+    between_iterations(run.state, run.goal.limits)
+    stop = yield from make(run, n)
+    candidate = worth_judging(run, n, stop)
+    if candidate:
+        yield from judge(run, candidate)
+        if is_green(run, n):
+            if stop and stop.outcome != "stuck":
+                raise stop
+            yield from check(run, candidate)
+    elif stop:
+        raise stop
+    yield finished(run, n)
+    if stop and not accepted(run, n):
+        raise stop
+
+
+def already_satisfied(run: Run) -> Ended | None:
+    """The goal names tests that have to pass, and at base they all do: nothing is left to make."""
+    passed = {test for result in run.state.baseline.values() for test in result.passed}
+    if run.goal.must_pass and passed.issuperset(run.goal.must_pass):
+        return Ended("already_satisfied", "every required test passes at base", PROVEN)
+    return None
+
+
+def worth_judging(run: Run, n: int, stop: Ended | None) -> CandidateMade | None:
+    """The iteration's candidate, unless it changes nothing, was judged before, or there is no time left for it."""
+    it = run.iteration(n)
+    if it is None or it.candidate is None or it.candidate.tree == run.base.tree:
+        return None
+    if stop and (stop.outcome == "cancelled" or run.cancel.cause is not None):
+        return None
+    before = {other.candidate.tree for other in run.state.iterations if other.n < n and other.candidate}
+    return None if it.candidate.tree in before else it.candidate
+
+
+def is_green(run: Run, n: int) -> bool:
+    """Whether every gate is green for iteration `n`'s candidate, and every gate has spoken."""
+    it = run.iteration(n)
+    return it is not None and all(gate.name in it.gates and it.gates[gate.name].green for gate in run.gates)
+
+
+def accepted(run: Run, n: int) -> bool:
+    """Whether iteration `n` ended in a proof."""
+    it = run.iteration(n)
+    return it is not None and it.finished is not None and it.finished.green and it.finished.accepted

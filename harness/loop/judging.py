@@ -1,0 +1,116 @@
+"""Judging a tree: every gate in clean rooms that the host composes, or from the journal when it was done before."""
+
+import time
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+
+import gates
+from gates import Change, Diff, Gate, GateResult, Room, cache_key, is_green, new_failures, old_failures
+from harness.events import CandidateMade, Event, GateFinished, GateStarted, Place, SandboxOpened
+from harness.loop.endings import ENVIRONMENT, Ended
+from harness.loop.exchange import put
+from harness.loop.run import Run
+from sandboxes.base import Sandbox
+
+
+def baseline(run: Run) -> Generator[Event, None, None]:
+    """Judge the base. A required gate that cannot run there ends the run before a cent is spent."""
+    yield from _judge(run, "base", 0, run.base.tree, Diff())
+    for gate in run.gates:
+        result = run.state.baseline[gate.name]
+        if result.status in ("error", "timeout") and gate.required:
+            raise Ended(
+                "failed",
+                f"the gate {gate.name} cannot run at base: {result.summary}",
+                ENVIRONMENT,
+                f"make it run first, or take it out of [gates]\n{result.output[-1500:]}".strip(),
+            )
+
+
+def judge(run: Run, candidate: CandidateMade) -> Generator[Event, None, None]:
+    """Judge a candidate's tree against the baseline."""
+    yield from _judge(run, "candidate", candidate.n, candidate.tree, diff_of(run, candidate))
+
+
+def diff_of(run: Run, candidate: CandidateMade) -> Diff:
+    """The candidate's change against base, as the gates read it."""
+    changes = tuple(
+        Change(path=c.path, status=c.status, old_mode=c.old_mode, new_mode=c.new_mode)
+        for c in run.store.changes(run.base.tree, candidate.tree)
+    )
+    return Diff(changes=changes, text=run.store.diff(run.base.tree, candidate.tree))
+
+
+def _judge(run: Run, place: Place, n: int, tree: str, diff: Diff) -> Generator[Event, None, None]:
+    done = run.state.baseline if place == "base" else _finished(run, n)
+    opened: list[SandboxOpened] = []
+    room = Room(
+        base=run.base.tree,
+        head=tree,
+        diff=diff,
+        rules=run.rules,
+        file=run.store.file,
+        paths=run.store.paths,
+        compose=run.store.compose,
+        open=lambda wanted: _clean_room(run, wanted, opened),
+        baseline={} if place == "base" else run.state.baseline,
+    )
+    for gate in gates.order(run.gates):
+        if gate.name in done:
+            continue
+        key = cache_key(gate, room, run.image)
+        known = run.recall(key)
+        if known is not None and known.result is not None:
+            yield _finish(run, place, n, gate, tree, key, known.result, cached=True)
+            continue
+        yield GateStarted(place=place, iteration=n, gate=gate.name, tree=tree)
+        result = gates.run(gate, room)
+        yield from opened
+        opened.clear()
+        yield _finish(run, place, n, gate, tree, key, result, cached=False)
+
+
+def _finished(run: Run, n: int) -> dict[str, GateFinished]:
+    iteration = run.iteration(n)
+    return dict(iteration.gates) if iteration else {}
+
+
+def _finish(
+    run: Run, place: Place, n: int, gate: Gate, tree: str, key: str, result: GateResult, *, cached: bool
+) -> GateFinished:
+    base = run.state.baseline.get(gate.name) if place == "candidate" else None
+    lasting = result.status not in ("error", "timeout")
+    return GateFinished(
+        place=place,
+        iteration=n,
+        gate=gate.name,
+        tree=tree,
+        key=key if lasting else "",
+        status=result.status,
+        summary=result.summary,
+        green=is_green(result, base) or not gate.required,
+        new_failures=tuple(f.id for f in new_failures(result, base)) if place == "candidate" else (),
+        baseline_failures=tuple(f.id for f in old_failures(result, base) or ())
+        if place == "candidate"
+        else tuple(f.id for f in result.failures),
+        violations=len(result.violations),
+        micros=result.micros,
+        cached=cached,
+        result=result,
+    )
+
+
+@contextmanager
+def _clean_room(run: Run, tree: str, opened: list[SandboxOpened]) -> Iterator[Sandbox]:
+    begun = time.monotonic()
+    sandbox = run.engine.open(run.spec("gates"))
+    run.cancel.busy.add(sandbox.interrupt)
+    try:
+        if tree != run.base.tree:
+            commit = run.store.commit(tree, run.base.commit, "clean room")
+            put(sandbox, run.store, commit, run.base.commit)
+        opened.append(run.opened(sandbox, "gates", begun))
+        yield sandbox
+    finally:
+        run.cancel.busy.discard(sandbox.interrupt)
+        sandbox.close()

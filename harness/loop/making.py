@@ -1,0 +1,120 @@
+"""Making a candidate: one iteration's maker, in a sandbox whose work tree outlives a crash of the harness."""
+
+from collections.abc import Generator
+
+from harness.agent import maker_tools
+from harness.events import CandidateMade, DiffStat, Event, IterationStarted, Notice
+from harness.loop.brief import first_message
+from harness.loop.endings import BLOCKED, UNPROVEN, Ended, ending_of
+from harness.loop.exchange import begin, begun, put, take
+from harness.loop.limits import error_rate
+from harness.loop.run import Run
+from harness.loop.talk import converse
+from harness.models import ModelError, OverBudget
+from harness.repo import Rejected
+from sandboxes.base import Sandbox, SandboxGone
+
+LIVES = 3
+"""How often a maker's container may die under it before the run gives up."""
+
+
+def make(run: Run, n: int) -> Generator[Event, None, Ended | None]:
+    """Bring iteration `n` to its candidate. Returns what ended the run meanwhile, after salvaging the work tree."""
+    if (known := run.iteration(n)) and known.candidate:
+        return stop_of(run, known.ending, known.detail)
+    if not known:
+        best = run.state.best
+        yield IterationStarted(
+            n=n, parent=best.commit if best else run.base.commit, model=run.voices["maker"].profile.name
+        )
+    for life in range(1, LIVES + 1):
+        try:
+            return (yield from _live(run, n))
+        except SandboxGone as gone:
+            if life == LIVES:
+                return ending_of(gone)
+            yield Notice(what="the maker's container died; another takes its place", why=str(gone))
+    raise AssertionError("unreachable")
+
+
+def stop_of(run: Run, ending: str, detail: str) -> Ended | None:
+    """What the way a conversation ended means for the run; None when the gates shall decide."""
+    match ending:
+        case "blocked":
+            return Ended("blocked", detail, BLOCKED, "change the goal or its scope, then run again")
+        case "refused":
+            return Ended("refused", detail or "the model refused", UNPROVEN, "rephrase the goal, or use another model")
+        case "stuck":
+            return Ended(
+                "stuck",
+                detail or "the maker repeats itself",
+                UNPROVEN,
+                "sharpen the goal, or give a hint as a note: loopwright memory add",
+                tripped=("repetition", 4, 4, "calls"),
+            )
+        case "error_rate":
+            limit = run.goal.limits.error_percent
+            return error_rate(limit, limit)
+        case _:
+            return None
+
+
+def _live(run: Run, n: int) -> Generator[Event, None, Ended | None]:
+    """The maker in one container: opened on the iteration's named work tree, or on what a crash left of it."""
+    workspace = f"maker-{n}"
+    sandbox = yield from run.sandbox("maker", workspace)
+    run.cancel.busy.add(sandbox.interrupt)
+    try:
+        iteration = run.iteration(n)
+        talks = iteration.conversations if iteration else ()
+        parent = run.state.best
+        if talks and begun(sandbox):
+            name = talks[-1]
+        else:
+            name = f"maker.{n}.{len(talks) + 1}" if talks else f"maker.{n}"
+            put(sandbox, run.store, parent.commit if parent else run.base.commit, run.base.commit)
+            begin(sandbox)
+        stop: Ended | None = None
+        try:
+            first = first_message(run, n, parent, _feedback(run, n))
+            ending = yield from converse(run, "maker", name, first, maker_tools(sandbox, run.clean))
+            stop = stop_of(run, ending.kind, ending.text)
+        except (OverBudget, ModelError) as error:
+            stop = run.cancel.take() or ending_of(error)
+        except Ended as cause:
+            stop = cause
+        yield from _salvage(run, n, sandbox)
+        return stop
+    finally:
+        run.cancel.busy.discard(sandbox.interrupt)
+        sandbox.close()
+
+
+def _salvage(run: Run, n: int, sandbox: Sandbox) -> Generator[Event, None, None]:
+    """Whatever ended the conversation, what stands in the work tree becomes a candidate."""
+    base = run.base
+    try:
+        received = take(sandbox, run.store, base.commit)
+    except Rejected as rejected:
+        yield Notice(
+            what="the maker's work tree was refused",
+            why=f"{rejected.rule}: {rejected.path} {rejected.why} {rejected.fix}".strip(),
+            fix="the next iteration starts from the best candidate so far",
+        )
+        return
+    stat = run.store.stat(base.tree, received.tree)
+    commit = run.store.commit(received.tree, base.commit, f"Candidate {n} of run {run.id}")
+    run.store.keep(run.id, n, commit)
+    yield CandidateMade(
+        n=n,
+        commit=commit,
+        tree=received.tree,
+        parent=base.commit,
+        diff=DiffStat(files=stat.files, insertions=stat.insertions, deletions=stat.deletions),
+        paths=tuple(change.path for change in run.store.changes(base.tree, received.tree))[:200],
+    )
+
+
+def _feedback(run: Run, n: int) -> str:
+    before = run.iteration(n - 1)
+    return before.finished.feedback if before and before.finished else ""

@@ -1,0 +1,308 @@
+"""From a wish to a run: everything that can be wrong is found here, before anything is started or spent."""
+
+import getpass
+import secrets
+import string
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import msgspec
+
+import gates
+import sandboxes
+from gates import Gate, GateUnknown, Rules
+from harness.clean import Cleaner
+from harness.config import Config, ConfigError, Places, limits, settle
+from harness.events import Event, GateFinished, NotesInjected, Notice, Role, RunCreated
+from harness.goal import Criterion, Goal, Limits, slug
+from harness.journal import Journal, RunHeld, State
+from harness.loop.run import Run, Voice
+from harness.memory import Shelf, select
+from harness.models import Ledger, MessagesModel, load
+from harness.repo import (
+    Base,
+    Repository,
+    Store,
+    discover,
+    free_branch,
+    resolve,
+)
+from sandboxes.images import base_image, environment, named_image
+
+LOCK_FILES = (
+    "pyproject.toml", "setup.py", "setup.cfg", "uv.lock", "poetry.lock", "pdm.lock", "Pipfile.lock",
+    "package.json", "package-lock.json", "yarn.lock", "pnpm-lock.yaml", "go.sum", "Cargo.lock",
+)  # fmt: skip
+"""What an environment image depends on besides its commands; any `requirements*.txt` too."""
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """What a run was configured with, kept in its first event so that it resumes as it began."""
+
+    config: Config
+    gates: tuple[Gate, ...]
+    source: str
+
+
+class Wish(msgspec.Struct, frozen=True, kw_only=True):
+    """What a user asks for; None leaves it to the configuration."""
+
+    text: str
+    repo: Path
+    base: str | None = None
+    branch: str | None = None
+    must_pass: tuple[str, ...] = ()
+    criteria: tuple[Criterion, ...] = ()
+    overrides: Mapping[str, Any] = {}
+    source: str = "cli"
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """A wish that can be pursued: checked, with nothing started yet."""
+
+    goal: Goal
+    repository: Repository
+    base: Base
+    branch: str
+    store: Store
+    settings: Settings
+    notices: tuple[Notice, ...]
+
+
+class Ready(msgspec.Struct, frozen=True, kw_only=True):
+    """A run that can be driven. `held` keeps other processes off it until it is closed."""
+
+    run: Run
+    held: ExitStack
+    opening: tuple[Event, ...] = ()
+    """Facts to store before the loop begins."""
+    resumed: bool = False
+    limits: Limits | None = None
+
+
+def plan(wish: Wish, places: Places, clean: Cleaner) -> Plan:
+    """Check a wish against repository and configuration.
+
+    Raises `RepoError` (no repository, no base, branch taken), `ConfigError`.
+    """
+    text = clean(wish.text).strip()
+    if not text:
+        raise ConfigError("the goal is empty", "there is nothing to pursue", "say in a sentence what is wanted")
+    repository = discover(wish.repo)
+    base = resolve(repository, wish.base)
+    if wish.branch and (free := free_branch(repository, wish.branch)) != wish.branch:
+        raise ConfigError(
+            f"the branch {wish.branch} exists already", "no branch is ever moved", f"choose another, for example {free}"
+        )
+    store = Store(places.home, repository)
+    store.adopt(base)
+    config, source = settle(lambda path: store.file(base.tree, path), places.settings, wish.overrides)
+    goal = Goal(
+        text=text,
+        criteria=wish.criteria,
+        must_pass=wish.must_pass,
+        scope=config.scope.paths,
+        may_edit_tests=config.scope.may_edit_tests,
+        limits=limits(config),
+        source=wish.source,
+    )
+    return Plan(
+        goal=goal,
+        repository=repository,
+        base=base,
+        branch=wish.branch or free_branch(repository, f"loopwright/{slug(text)}"),
+        store=store,
+        settings=Settings(config=config, gates=_gates(config, store, base), source=source),
+        notices=tuple(Notice(what=n.what, why=n.why, fix=n.fix) for n in base.notices),
+    )
+
+
+def begin(plan: Plan, places: Places, journal: Journal, clean: Cleaner, log: Callable[[str], None] = print) -> Ready:
+    """Get models and image ready, then write the run's first event: from here on there is a run.
+
+    Raises `UnpricedModel`, `CatalogError`, `SandboxUnavailable`, `ImageFailed`.
+    """
+    config = plan.settings.config
+    voices = _voices(config, places)
+    engine = engine_of(places)
+    image = _image(engine, plan, log)
+    run_id = "".join(secrets.choice(string.ascii_lowercase + string.digits) for _ in range(8))
+    held = ExitStack()
+    held.enter_context(journal.hold(run_id))
+    journal.create(
+        run_id,
+        RunCreated(
+            goal=plan.goal,
+            repo=str(plan.repository.root),
+            repo_id=plan.repository.id,
+            base=plan.base.commit,
+            base_tree=plan.base.tree,
+            base_ref=plan.base.ref,
+            branch=plan.branch,
+            maker=config.models.maker,
+            checker=config.models.checker,
+            image=image,
+            settings=msgspec.json.encode(plan.settings).decode(),
+            principal=_principal(),
+        ),
+    )
+    run = _run(run_id, plan, image, voices, engine, places, journal, clean)
+    injected = NotesInjected(notes=tuple(note.id for note in run.notes))
+    return Ready(run=run, held=held, opening=(*plan.notices, *([injected] if run.notes else [])))
+
+
+def reopen(
+    run_id: str,
+    places: Places,
+    journal: Journal,
+    clean: Cleaner,
+    change: Callable[[Limits], Limits] | None = None,
+) -> Ready:
+    """Take an interrupted run up again, from the journal alone; `change` gives it new limits.
+
+    Raises `ConfigError` when it has ended for good, `RunHeld` when another process has it.
+    """
+    state = journal.state(run_id)
+    created = state.created
+    if created is None:
+        raise AssertionError(f"run {run_id} has no first event")
+    if state.finished and state.finished.outcome in ("succeeded", "already_satisfied"):
+        raise ConfigError(f"run {run_id} has ended: {state.finished.outcome}", state.finished.reason)
+    if journal.is_held(run_id):
+        raise RunHeld(run_id)
+    settings = msgspec.json.decode(created.settings, type=Settings)
+    repository = discover(Path(created.repo))
+    base = Base(commit=created.base, tree=created.base_tree, ref=created.base_ref)
+    raised = change(state.limits) if change else None
+    plan = Plan(
+        goal=msgspec.structs.replace(created.goal, limits=raised or state.limits),
+        repository=repository,
+        base=base,
+        branch=created.branch,
+        store=Store(places.home, repository),
+        settings=settings,
+        notices=(),
+    )
+    held = ExitStack()
+    held.enter_context(journal.hold(run_id))
+    voices = _voices(settings.config, places)
+    run = _run(run_id, plan, created.image, voices, engine_of(places), places, journal, clean, state)
+    return Ready(run=run, held=held, resumed=True, limits=raised)
+
+
+def _gates(config: Config, store: Store, base: Base) -> tuple[Gate, ...]:
+    """The gates of a run: the configured ones or, where none are, those that the base tree suggests."""
+    if not config.gates:
+        return gates.detect(store.paths(base.tree), lambda path: store.file(base.tree, path))
+    made = []
+    for name, table in config.gates.items():
+        kind = table.kind or (name if name in gates.KINDS else "command")
+        try:
+            gates.kind(kind)
+        except GateUnknown as unknown:
+            raise ConfigError(f"[gates.{name}] cannot be used", str(unknown), "correct its kind") from None
+        if kind == "command" and not table.command:
+            raise ConfigError(f"[gates.{name}] has no command", "", "say what it runs: command = ...")
+        made.append(Gate(name=name, kind=kind, command=table.command, timeout=table.timeout, required=table.required))
+    return gates.complete(made)
+
+
+def engine_of(places: Places) -> sandboxes.Engine:
+    """The engine of this user's sandboxes. It connects when it is first used."""
+    return sandboxes.engine("docker", places.home)
+
+
+def _voices(config: Config, places: Places) -> dict[Role, Voice]:
+    catalog = load(places.models)
+    names: dict[Role, str] = {"maker": config.models.maker, "checker": config.models.checker}
+    profiles = {role: catalog.profile(name) for role, name in names.items()}
+    voices = {role: Voice(MessagesModel(profile), profile) for role, profile in profiles.items()}
+    if voices["maker"].profile.name == voices["checker"].profile.name:
+        raise ConfigError(
+            f"maker and checker are both {voices['maker'].profile.name}",
+            "a model that judges its own work proves nothing",
+            "name another model as models.checker",
+        )
+    return voices
+
+
+def warm(run: Run) -> None:
+    """Import the SDK and make the clients beside the sandbox, which takes as long."""
+    for voice in run.voices.values():
+        model = voice.model
+        if isinstance(model, MessagesModel):
+            Thread(target=model.warm, name="warm", daemon=True).start()
+
+
+def _image(engine: sandboxes.Engine, plan: Plan, log: Callable[[str], None]) -> str:
+    """The id of the image that every sandbox of the run is made of."""
+    table = plan.settings.config.sandbox
+    base = base_image(engine, log) if table.image == "auto" else named_image(engine, table.image, log)
+    if not table.setup:
+        return base.id
+    wanted = [
+        path
+        for path in plan.store.paths(plan.base.tree)
+        if path in LOCK_FILES or (path.startswith("requirements") and path.endswith(".txt"))
+    ]
+    files = {path: plan.store.file(plan.base.tree, path) or b"" for path in wanted}
+    seed = plan.store.seed(plan.base, engine.uid)
+    return environment(engine, base, table.setup, seed, files, log).id
+
+
+def _run(
+    run_id: str,
+    plan: Plan,
+    image: str,
+    voices: dict[Role, Voice],
+    engine: sandboxes.Engine,
+    places: Places,
+    journal: Journal,
+    clean: Cleaner,
+    state: State | None = None,
+) -> Run:
+    state = state or journal.state(run_id)
+    shelf = Shelf(places.home, plan.repository.id)
+    rules = Rules(
+        scope=plan.goal.scope,
+        protected=plan.settings.config.scope.protected,
+        may_edit_tests=plan.goal.may_edit_tests,
+        must_pass=plan.goal.must_pass,
+    )
+
+    def recall(key: str) -> GateFinished | None:
+        found = journal.find(key)
+        return found if isinstance(found, GateFinished) else None
+
+    run = Run(
+        id=run_id,
+        goal=plan.goal,
+        config=plan.settings.config,
+        repository=plan.repository,
+        base=plan.base,
+        branch=plan.branch,
+        store=plan.store,
+        image=image,
+        gates=plan.settings.gates,
+        rules=rules,
+        voices=voices,
+        ledger=Ledger(plan.goal.limits.micro_usd, plan.goal.limits.tokens, spent=state.cost, tokens=state.usage.total),
+        notes=select(shelf.load(), plan.goal),
+        state=state,
+        shelf=shelf,
+        engine=engine,
+        recall=recall,
+        history=lambda: journal.read(run_id),
+        clean=clean,
+    )
+    warm(run)
+    return run
+
+
+def _principal() -> str:
+    with suppress(OSError, KeyError):
+        return getpass.getuser()
+    return "unknown"

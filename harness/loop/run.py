@@ -1,0 +1,161 @@
+"""One run while it lives: its fixed parts, and the state that the journal gives it."""
+
+import time
+from collections.abc import Callable, Generator, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Event as Flag
+
+from gates.base import Gate, Rules
+from harness.config import Config
+from harness.events import Event, GateFinished, Role, SandboxOpened
+from harness.goal import Goal
+from harness.journal import Iteration, Record, State
+from harness.loop.endings import Ended
+from harness.memory import Note, Shelf
+from harness.models import Ledger, Model, Profile
+from harness.repo import Base, Repository, Store
+from sandboxes import Engine, Resources, Sandbox, Spec
+
+
+@dataclass
+class Cancel:
+    """A wish to stop, set by a signal, a command or the clock, and honoured by the thread that runs the loop."""
+
+    cause: Ended | None = None
+    flag: Flag = field(default_factory=Flag)
+    busy: set[Callable[[], None]] = field(default_factory=set)
+    """What to interrupt so that the loop's thread comes back: sandboxes and models."""
+    _told: bool = False
+
+    def set(self, cause: Ended) -> None:
+        """Ask the loop to end; the first cause wins. Called from any thread."""
+        if self.cause is None:
+            self.cause = cause
+            self.flag.set()
+
+    def interrupt(self) -> None:
+        """Bring the loop's thread back from whatever it waits for, until it has taken the cause."""
+        if self.cause is not None and not self._told:
+            for interrupt in tuple(self.busy):
+                interrupt()
+
+    def take(self) -> Ended | None:
+        """The cause, once, for the thread that runs the loop."""
+        if self._told or self.cause is None:
+            return None
+        self._told = True
+        return self.cause
+
+    def close(self) -> None:
+        """The run is being finished: what comes now is too late to change its outcome."""
+        self._told = True
+        self.busy.clear()
+
+    def wait(self, seconds: float) -> None:
+        """Sleep, but not past a wish to stop."""
+        self.flag.wait(seconds)
+
+
+@dataclass(frozen=True)
+class Voice:
+    """A model ready to be asked in a role."""
+
+    model: Model
+    profile: Profile
+
+
+@dataclass
+class Run:
+    """Everything `pursue` needs. Only `state` changes: the driver advances it with every event it has stored."""
+
+    id: str
+    goal: Goal
+    config: Config
+    repository: Repository
+    base: Base
+    branch: str
+    store: Store
+    image: str
+    gates: tuple[Gate, ...]
+    rules: Rules
+    voices: dict[Role, Voice]
+    ledger: Ledger
+    notes: tuple[Note, ...]
+    state: State
+    engine: Engine
+    shelf: Shelf
+    recall: Callable[[str], GateFinished | None]
+    """A gate's result by its content key, from any run of this machine."""
+    history: Callable[[], Iterable[Record]]
+    clean: Callable[[str], str]
+    words: list[str] = field(default_factory=list)
+    """What a supervisor wants said to the maker, not said yet."""
+    started: float = field(default_factory=time.monotonic)
+    cancel: Cancel = field(default_factory=Cancel)
+    _seed: Path | None = None
+
+    @property
+    def deadline(self) -> float:
+        """The monotonic time at which the wall-clock breaker trips."""
+        return self.started + self.goal.limits.seconds
+
+    @property
+    def seed(self) -> Path:
+        """The private clone at base that every sandbox of this run starts from."""
+        if self._seed is None:
+            self._seed = self.store.seed(self.base, self.engine.uid)
+        return self._seed
+
+    def iteration(self, n: int) -> Iteration | None:
+        """What the journal knows of iteration `n`."""
+        return next((it for it in self.state.iterations if it.n == n), None)
+
+    def steering(self) -> tuple[str, ...]:
+        """What a supervisor wants said, once."""
+        said = tuple(self.words)
+        self.words.clear()
+        return said
+
+    def pressure(self) -> float:
+        """The most used-up of the run's money, tokens and time, as a share of its limit."""
+        limits = self.goal.limits
+        return max(
+            self.ledger.spent / limits.micro_usd if limits.micro_usd else 0.0,
+            self.ledger.tokens / limits.tokens,
+            (time.monotonic() - self.started) / limits.seconds,
+        )
+
+    def spec(self, purpose: str, *, workspace: str | None = None) -> Spec:
+        """The sandbox of this run for a purpose."""
+        table = self.config.sandbox
+        return Spec(
+            image=self.image,
+            seed=self.seed,
+            run=self.id,
+            purpose=purpose,
+            workspace=workspace,
+            env=table.env,
+            resources=Resources(
+                memory_mb=table.memory_mb,
+                millicpus=round(table.cpus * 1000),
+                pids=table.pids,
+                disk_mb=table.disk_mb,
+            ),
+        )
+
+    def sandbox(self, purpose: str, workspace: str | None = None) -> Generator[Event, None, Sandbox]:
+        """Open a sandbox, tell the journal, and have it interrupted when the run is cancelled."""
+        begun = time.monotonic()
+        sandbox = self.engine.open(self.spec(purpose, workspace=workspace))
+        try:
+            yield self.opened(sandbox, purpose, begun)
+        except BaseException:
+            sandbox.close()
+            raise
+        return sandbox
+
+    def opened(self, sandbox: Sandbox, purpose: str, begun: float) -> SandboxOpened:
+        """The event of a sandbox that was opened since `begun` (monotonic)."""
+        micros = int((time.monotonic() - begun) * 1_000_000)
+        return SandboxOpened(sandbox=sandbox.id, purpose=purpose, image=self.image, micros=micros)

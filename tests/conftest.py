@@ -1,0 +1,193 @@
+"""What tests of whole runs share: the base image, repositories, a scripted model and the real command."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from harness.journal import Journal, Record, State
+from tests.scripted import ScriptedServer
+
+ROOT = Path(__file__).parent.parent
+SAMPLE = ROOT / "demo" / "sample"
+GOAL = "parse_range() drops the last byte of an open-ended range"
+MAKER, CHECKER = "claude-sonnet-5-5", "claude-opus-5-5"
+PROGRAM = [sys.executable, "-c", "from harness.cli import main; main()"]
+
+
+class Done(msgspec.Struct, frozen=True):
+    """A finished `loopwright` process."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """The JSON document on stdout."""
+        found: dict[str, Any] = msgspec.json.decode(self.out)
+        return found
+
+
+class House:
+    """One LOOPWRIGHT_HOME with a repository beside it, and the command to work on both."""
+
+    def __init__(self, root: Path, repo: Path) -> None:
+        self.home, self.repo = root / "home", repo
+        self.environ: dict[str, str] = {
+            name: value for name, value in os.environ.items() if not name.startswith(("ANTHROPIC", "LOOPWRIGHT"))
+        }
+        self.environ |= {"LOOPWRIGHT_HOME": str(self.home), "ANTHROPIC_API_KEY": "scripted-key-of-the-tests"}
+
+    def play(self, server: ScriptedServer) -> None:
+        """Have the model played by `server`."""
+        self.environ["ANTHROPIC_BASE_URL"] = server.url
+
+    def start(self, *args: str, cwd: Path | None = None, env: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
+        """Start `loopwright` as a process of its own."""
+        return subprocess.Popen(
+            [*PROGRAM, *args],
+            cwd=cwd or self.repo,
+            env={**self.environ, "PYTHONPATH": str(ROOT), **(env or {})},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def __call__(self, *args: str, cwd: Path | None = None, env: Mapping[str, str] | None = None) -> Done:
+        """Run `loopwright` to its end."""
+        process = self.start(*args, cwd=cwd, env=env)
+        try:
+            out, err = process.communicate(timeout=300)
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGKILL)
+            out, err = process.communicate()
+            pytest.fail(f"loopwright {args} hangs:\n{err}")
+        return Done(process.returncode, out, err)
+
+    def run(self, *args: str, goal: str = GOAL) -> Done:
+        """`loopwright run --json` with plain progress."""
+        return self("run", goal, "--json", "--progress", "plain", *args)
+
+    @property
+    def journal(self) -> Journal:
+        return Journal(self.home / "journal.db")
+
+    def records(self, run: str = "last") -> list[Record]:
+        journal = self.journal
+        return list(journal.read(journal.resolve(run)))
+
+    def state(self, run: str = "last") -> State:
+        journal = self.journal
+        return journal.state(journal.resolve(run))
+
+    def branches(self) -> list[str]:
+        return git(self.repo, "for-each-ref", "--format=%(refname:short)", "refs/heads/loopwright").split()
+
+
+def git(repo: Path, *args: str) -> str:
+    """Plain git, as a user runs it."""
+    identity = ("-c", "user.name=Test", "-c", "user.email=test@example.invalid")
+    done = subprocess.run(["git", "-C", str(repo), *identity, *args], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def commit_all(repo: Path, message: str = "base") -> str:
+    """Commit what stands in the work tree; its id."""
+    git(repo, "add", "-A")
+    git(repo, "commit", "-qm", message)
+    return git(repo, "rev-parse", "HEAD")
+
+
+def fingerprint(repo: Path) -> dict[str, bytes]:
+    """Everything of a repository that is not an object: work tree, index, config, refs, hooks, logs."""
+    found = {}
+    for path in sorted(repo.rglob("*")):
+        name = str(path.relative_to(repo))
+        if path.is_file() and not name.startswith(".git/objects"):
+            found[name] = path.read_bytes()
+    return found
+
+
+@pytest.fixture(scope="session")
+def base_image() -> str:
+    """The id of the base image, built before the tests by `make image` or now."""
+    from sandboxes.docker import DockerEngine
+    from sandboxes.images import base_image as make
+
+    state = Path(os.environ.get("XDG_STATE_HOME", Path.home() / ".local" / "state")) / "loopwright"
+    return make(DockerEngine(state), log=print).id
+
+
+@pytest.fixture
+def house(tmp_path: Path, base_image: str) -> Iterator[House]:
+    """The sample repository, committed, with a home of its own that leaves nothing on the engine."""
+    repo = tmp_path / "httprange"
+    shutil.copytree(SAMPLE, repo)
+    git(repo, "init", "-q", "-b", "main")
+    commit_all(repo)
+    made = House(tmp_path, repo)
+    yield made
+    made("gc", "--all")
+
+
+def tool(name: str, **given: Any) -> dict[str, Any]:
+    """A tool call of a scripted reply."""
+    return {"name": name, "input": given}
+
+
+def edit(old: str, new: str, path: str = "httprange/parse.py") -> dict[str, Any]:
+    return tool("edit", file_path=path, old_string=old, new_string=new)
+
+
+def finish(summary: str = "done") -> dict[str, Any]:
+    return tool("finish", summary=summary)
+
+
+def step(*tools: dict[str, Any], text: str = "", **more: Any) -> dict[str, Any]:
+    """A reply with tool calls."""
+    return {"text": text, "tools": list(tools), **more}
+
+
+def verdict(decision: str = "accept", summary: str = "fine", findings: Any = (), criteria: Any = ()) -> dict[str, Any]:
+    """A checker's whole conversation: its verdict at once."""
+    answer = {"decision": decision, "summary": summary, "findings": list(findings), "criteria": list(criteria)}
+    return {"json": answer}
+
+
+FIX = edit("start, end = int(first), size - 2", "start, end = int(first), size - 1")
+WRONG = edit("start, end = int(first), size - 2", "start, end = int(first), size")
+TEST = tool(
+    "bash",
+    command="printf '\\n\\ndef test_open_ended():\\n    assert parse_range(\"bytes=90-\", 100) == (90, 99)\\n'"
+    " >> tests/test_parse.py",
+)
+
+Play = Callable[..., ScriptedServer]
+
+
+@pytest.fixture
+def play(house: House) -> Iterator[Play]:
+    """Start a scripted model for the house; it must never have seen a conversation that did not just grow."""
+    servers: list[ScriptedServer] = []
+
+    def start(maker: list[Any], checker: list[Any] | None = None, **more: Any) -> ScriptedServer:
+        script = {MAKER: maker, CHECKER: checker if checker is not None else [[verdict()]]}
+        server = ScriptedServer(script, **more)
+        server.__enter__()
+        servers.append(server)
+        house.play(server)
+        return server
+
+    yield start
+    for server in servers:
+        server.__exit__(None, None, None)
+        assert server.breaches == []

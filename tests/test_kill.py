@@ -1,0 +1,171 @@
+"""Kill -9 at any moment loses nothing: no event, no candidate, no money, and never a second branch."""
+
+import random
+import signal
+import subprocess
+import time
+
+import pytest
+
+from harness.events import BranchMade, CandidateMade, ModelFailed, ModelReplied, ModelRequested
+from tests.conftest import FIX, GOAL, MAKER, TEST, WRONG, House, Play, edit, fingerprint, finish, git, step, tool
+
+KILLS, SEEDS = 25, 8
+"""200 kills in all; every seed is a repository of its own, so that the workers share them."""
+
+SCRIPT = [
+    [step(tool("bash", command="ls")), step(WRONG), step(tool("read", file_path="httprange/parse.py")), step(finish())],
+    [step(edit("int(first), size\n", "int(first), size - 1\n")), step(TEST), step(finish())],
+]
+
+
+@pytest.mark.parametrize("seed", range(SEEDS))
+def test_random_kills(house: House, play: Play, seed: int) -> None:
+    chance = random.Random(seed)
+    server = play(SCRIPT)
+    before = fingerprint(house.repo)
+    kills, runs = 0, 0
+    while kills < KILLS:
+        args = ["run", GOAL, "--progress", "none"]
+        runs += 1
+        while True:
+            process = house.start(*args)
+            try:
+                process.wait(timeout=chance.uniform(0.3, 3.0))
+            except subprocess.TimeoutExpired:
+                process.send_signal(signal.SIGKILL)
+                process.communicate()
+                kills += 1
+                check_chain(house)
+                begun = house.journal.runs()
+                if begun and not begun[0].outcome:
+                    args = ["resume", begun[0].run, "--progress", "none"]
+                continue
+            out, err = process.communicate()
+            assert process.returncode == 0, f"seed {seed}: {out}{err}"
+            break
+    finished = [row for row in house.journal.runs() if row.outcome]
+    assert all(row.outcome == "succeeded" for row in finished)
+    made = house.branches()
+    assert len(made) == len(finished) == len(set(made))
+    for row in finished:
+        check_run(house, row.run)
+    changed = {name for name, data in fingerprint(house.repo).items() if before.get(name) != data}
+    assert {name for name in changed if "refs/heads/loopwright" not in name} == set()
+    assert server.breaches == []
+
+
+def check_chain(house: House) -> None:
+    """What was acknowledged is there, in order, unbroken."""
+    journal = house.journal
+    for row in journal.runs():
+        verified = journal.verify(row.run)
+        assert verified.ok, verified
+
+
+def check_run(house: House, run: str) -> None:
+    """One branch at the judged tree; every candidate exists; every attempt is accounted for."""
+    events = [record.event for record in house.records(run)]
+    made = [event for event in events if isinstance(event, BranchMade)]
+    assert len(made) == 1
+    assert git(house.repo, "rev-parse", made[0].branch) == made[0].commit
+    store = next((house.home / "store").glob("*.git"))
+    for event in events:
+        if isinstance(event, CandidateMade):
+            assert git(store, "rev-parse", f"{event.commit}^{{tree}}") == event.tree
+    requested = sum(isinstance(event, ModelRequested) for event in events)
+    replied = sum(isinstance(event, ModelReplied) for event in events)
+    failed = sum(isinstance(event, ModelFailed) for event in events)
+    open_holds = house.state(run).accounts.holds
+    assert requested == replied + failed + len(open_holds)
+
+
+def test_a_killed_maker_goes_on_in_its_conversation_and_its_tree(house: House, play: Play) -> None:
+    """The tool call that was running is answered as interrupted; nothing before it is asked or done again."""
+    slow = tool("bash", command="touch httprange/began; sleep 600")
+    server = play([[step(FIX), step(slow), step(TEST), step(finish())]])
+    process = house.start("run", GOAL, "--progress", "none")
+    wait_for(lambda: house.journal.runs() and "sleep 600" in house("log").out)
+    time.sleep(0.5)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    done = house("resume", "last", "--json")
+    assert done.code == 0, done.err
+    assert done.document["iterations"] == 1
+    maker = [request for request in server.requests if request["model"] == MAKER]
+    assert [len(request["messages"]) for request in maker] == [1, 3, 5, 7]
+    assert "restarted" in str(maker[2]["messages"][-1])
+    assert git(house.repo, "show", f"{done.document['branch']}:httprange/parse.py").count("size - 1") == 3
+
+
+def test_the_sandbox_dies_with_its_harness(house: House, play: Play) -> None:
+    play([[step(tool("bash", command="sleep 600")), step(finish())]])
+    process = house.start("run", GOAL, "--progress", "none")
+    wait_for(lambda: house.journal.runs() and "sleep 600" in house("log").out)
+    assert containers(house)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    wait_for(lambda: not containers(house))
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_salvages_and_resume_finishes(house: House, play: Play, number: int, code: int) -> None:
+    play([[step(FIX), step(TEST), step(tool("bash", command="sleep 600")), step(finish())]])
+    process = house.start("run", GOAL, "--json", "--progress", "plain")
+    wait_for(lambda: house.journal.runs() and "sleep 600" in house("log").out)
+    process.send_signal(number)
+    out, err = process.communicate(timeout=30)
+    assert process.returncode == code, err
+    assert house.state().finished is not None
+    assert house.state().finished.outcome == "cancelled"
+    assert "size - 1" in house("diff").out
+    wait_for(lambda: not containers(house))
+    assert house.branches() == []
+    done = house("resume", "last", "--json")
+    assert done.code == 0, done.err
+    assert house.branches() == [done.document["branch"]]
+
+
+def test_stop_from_another_terminal(house: House, play: Play) -> None:
+    play([[step(tool("bash", command="sleep 600")), step(finish())]])
+    process = house.start("run", GOAL, "--progress", "none")
+    wait_for(lambda: house.journal.runs() and "sleep 600" in house("log").out)
+    assert house("stop").code == 0
+    process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert house.state().finished.reason == "stopped by stop"
+
+
+def test_one_run_is_never_pursued_twice(house: House, play: Play) -> None:
+    play([[step(tool("bash", command="sleep 600")), step(finish())]])
+    process = house.start("run", GOAL, "--progress", "none")
+    wait_for(lambda: house.journal.runs() and "sleep 600" in house("log").out)
+    second = house("resume", "last")
+    assert second.code == 3
+    assert "being pursued" in second.err
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=30)
+
+
+def test_more_money_takes_an_exhausted_run_on(house: House, play: Play) -> None:
+    play([[step(FIX, TEST), step(finish())]])
+    poor = house.run("--max-cost", "0.0001")
+    assert (poor.code, poor.document["outcome"], poor.document["cost_usd"]) == (5, "exhausted", 0)
+    done = house("resume", "last", "--max-cost", "5", "--json")
+    assert done.code == 0, done.err
+
+
+def wait_for(true: object, seconds: float = 60) -> None:
+    """Wait until a condition holds."""
+    assert callable(true)
+    until = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < until, "it never came about"
+        time.sleep(0.05)
+
+
+def containers(house: House) -> list[str]:
+    """The running containers of the house's last run."""
+    run = house.journal.runs()[0].run
+    listed = ["docker", "ps", "-q", "--filter", f"label=loopwright.run={run}"]
+    return subprocess.run(listed, capture_output=True, text=True, check=True).stdout.split()
