@@ -92,9 +92,7 @@ def histories(draw: st.DrawFn) -> list[Event]:
             events += [started(id)] * draw(st.integers(0, 1))
             status = draw(st.sampled_from(["ok", "error", "environment", "skipped"]))
             events.append(finished(id, draw(words), status))
-        events += [
-            told(draw(words), draw(st.sampled_from(["steer", "quiet"]))) for _ in range(draw(st.integers(0, 2)))
-        ]
+        events += [told(draw(words), draw(st.sampled_from(["steer", "quiet"]))) for _ in range(draw(st.integers(0, 2)))]
         if not ids:
             events.append(told("go on", "quiet"))
     return events[: draw(st.integers(0, len(events)))]
@@ -106,7 +104,9 @@ AGENT = 1_000
 
 
 @contextmanager
-def opened_sandbox(place: Path, files: Mapping[str, str | bytes]) -> Iterator[Sandbox]:
+def opened_sandbox(
+    place: Path, files: Mapping[str, str | bytes], env: Mapping[str, str] | None = None
+) -> Iterator[Sandbox]:
     """A real container whose work tree holds `files`."""
     seed, run = place / "seed", f"test-{uuid.uuid4().hex[:12]}"
     for name, content in files.items():
@@ -116,7 +116,7 @@ def opened_sandbox(place: Path, files: Mapping[str, str | bytes]) -> Iterator[Sa
     for path in (seed, *seed.rglob("*")):
         os.chown(path, AGENT, AGENT)
     engine = DockerEngine(place / "home")
-    sandbox = engine.open(Spec(image=IMAGE, seed=seed, run=run, purpose="maker"))
+    sandbox = engine.open(Spec(image=IMAGE, seed=seed, run=run, purpose="maker", env=env or {}))
     try:
         yield sandbox
     finally:

@@ -92,9 +92,7 @@ def test_roles_alternate_and_every_call_is_answered_once(events: list[Event]) ->
     if [*again.unanswered()]:
         return
     heads = [json.loads(message) for message in messages(again)]
-    assert [head["role"] for head in heads] == ["user", "assistant"] * (len(heads) // 2) + ["user"] * (
-        len(heads) % 2
-    )
+    assert [head["role"] for head in heads] == ["user", "assistant"] * (len(heads) // 2) + ["user"] * (len(heads) % 2)
     for head, answer in zip(heads, heads[1:], strict=False):
         wanted = [block["id"] for block in head["content"] if block["type"] == "tool_use"]
         given = [block["tool_use_id"] for block in answer["content"] if block["type"] == "tool_result"]
@@ -102,9 +100,7 @@ def test_roles_alternate_and_every_call_is_answered_once(events: list[Event]) ->
 
 
 def test_the_reply_goes_back_verbatim() -> None:
-    wire = (
-        '{"role":"assistant","content":[{"type":"thinking","thinking":"\\u00e9 \\/","signature":"="}], "n": 1.50}'
-    )
+    wire = '{"role":"assistant","content":[{"type":"thinking","thinking":"\\u00e9 \\/","signature":"="}], "n": 1.50}'
     conversation = opened()
     messages(conversation)
     conversation.apply(msgspec.structs.replace(replied(1, stop="end_turn"), wire=wire))
@@ -174,6 +170,20 @@ def test_started_calls_are_known() -> None:
     for event in (replied(1, use("a"), use("b")), started("a")):
         conversation.apply(event)
     assert [(call.id, begun) for call, begun in conversation.unanswered()] == [("a", True), ("b", False)]
+
+
+def test_what_was_begun_in_one_reply_is_not_begun_in_the_next() -> None:
+    conversation = opened()
+    for event in (replied(1, use("a")), started("a"), replied(2, use("a"))):
+        conversation.apply(event)
+    assert [begun for _, begun in conversation.unanswered()] == [False]
+
+
+def test_a_skipped_call_was_not_tried() -> None:
+    conversation = opened()
+    for event in (replied(1, use("a")), finished("a", status="skipped")):
+        conversation.apply(event)
+    assert conversation.keys == conversation.statuses == []
 
 
 def test_the_bound_of_a_prompt_counts_every_byte_since_the_last_usage() -> None:

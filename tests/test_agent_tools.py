@@ -34,7 +34,7 @@ FILES: dict[str, str | bytes] = {
 
 @pytest.fixture(scope="module")
 def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
-    with opened_sandbox(tmp_path_factory.mktemp("tools"), FILES) as sandbox:
+    with opened_sandbox(tmp_path_factory.mktemp("tools"), FILES, {"PYTHONPATH": "/w"}) as sandbox:
         yield sandbox
 
 
@@ -80,9 +80,7 @@ def test_the_schemas_are_the_same_bytes_in_every_process(sandbox: Sandbox) -> No
     here = msgspec.json.encode(maker_tools(sandbox).schemas)
     for seed in ("1", "2"):
         env = {**os.environ, "PYTHONHASHSEED": seed}
-        assert (
-            subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, env=env).stdout == here
-        )
+        assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, env=env).stdout == here
 
 
 # Calls that are wrong
@@ -281,10 +279,7 @@ def test_edit_demands_one_match_and_says_how_many_there_are(sandbox: Sandbox, to
     )
     assert on_disk(sandbox, "/w/e.txt") == b"one\n2\n\\1\n"
     call(tools, "write", file_path="e.txt", content="a a a")
-    assert (
-        "3 places"
-        in call(tools, "edit", file_path="e.txt", old_string="a", new_string="b", replace_all=True).output
-    )
+    assert "3 places" in call(tools, "edit", file_path="e.txt", old_string="a", new_string="b", replace_all=True).output
     assert on_disk(sandbox, "/w/e.txt") == b"b b b"
 
 
@@ -309,9 +304,7 @@ def test_a_new_syntax_error_is_reported_and_an_old_one_is_not(tools: Toolbox) ->
     assert new.status == "ok"
     assert "syntax error" in new.output
     assert "line 1" in new.output
-    assert "syntax error" not in call(tools, "write", file_path="s.py", content="x = (\n").output, (
-        "it had one before"
-    )
+    assert "syntax error" not in call(tools, "write", file_path="s.py", content="x = (\n").output, "it had one before"
     assert "syntax error" not in call(tools, "edit", file_path="broken.py", old_string="f", new_string="g").output
     assert "syntax error" not in call(tools, "write", file_path="s.py", content="x = 1\n").output
     assert (
@@ -326,6 +319,7 @@ def test_the_check_for_syntax_runs_nothing_of_the_repository(sandbox: Sandbox, t
     for name in ("sitecustomize.py", "usercustomize.py", "ast.py", "sys.py", "encodings.py"):
         call(tools, "write", file_path=name, content=trap)
     call(tools, "write", file_path="module.py", content=trap)
+    call(tools, "write", file_path="module.py", content="x = (")
     assert call(
         tools, "bash", command="ls /tmp/trapped; rm *customize.py ast.py sys.py encodings.py"
     ).output.startswith("ls: ")
@@ -349,9 +343,7 @@ def test_a_redaction_mark_is_never_written_where_a_secret_stands(sandbox: Sandbo
     assert "[redacted:github]" in seen
     whole = '# mine\nKEY = "[redacted:github]"\nuse = 2\n'
     assert "use edit" in call(tools, "write", file_path="secrets.py", content=whole).output
-    edited = call(
-        tools, "edit", file_path="secrets.py", old_string="use = 1", new_string='K = "[redacted:github]"'
-    )
+    edited = call(tools, "edit", file_path="secrets.py", old_string="use = 1", new_string='K = "[redacted:github]"')
     assert edited.status == "error"
     assert call(tools, "edit", file_path="secrets.py", old_string="use = 1", new_string="use = 2").status == "ok"
     assert on_disk(sandbox, "/w/secrets.py") == f'KEY = "ghp_{"a" * 36}"\nuse = 2\n'.encode()
@@ -365,20 +357,15 @@ def test_a_redaction_mark_is_never_written_where_a_secret_stands(sandbox: Sandbo
 def test_grep_names_path_and_line(tools: Toolbox) -> None:
     assert call(tools, "grep", pattern=r"^def \w+\(\)", path="src").output == "src/b.py:4:def g():"
     assert call(tools, "grep", pattern="return 1$", path="a.py").output == "a.py:2:    return 1"
-    assert call(tools, "grep", pattern="needle").output == "src/-v.py:1:needle = 1", (
-        "neither .git nor binary files"
-    )
+    assert call(tools, "grep", pattern="needle").output == "src/-v.py:1:needle = 1", "neither .git nor binary files"
     assert call(tools, "grep", pattern="no such thing").output == "no matches"
     assert "[0-9]" in call(tools, "grep", pattern=r"\d\d\d\d").output
 
 
 def test_no_argument_of_a_search_is_an_option_or_a_command(tools: Toolbox) -> None:
     assert call(tools, "grep", pattern="-v").output == "no matches"
-    assert call(tools, "grep", pattern="needle", path="-v.py").status == "error"
-    assert (
-        call(tools, "grep", pattern="$(touch /tmp/owned)`touch /tmp/owned`;touch /tmp/owned").status
-        != "environment"
-    )
+    assert call(tools, "grep", pattern="needle", path="-l").status == "error"
+    assert call(tools, "grep", pattern="$(touch /tmp/owned)`touch /tmp/owned`;touch /tmp/owned").status != "environment"
     assert call(tools, "glob", pattern="*;touch /tmp/owned").output.startswith("no matches")
     assert call(tools, "glob", pattern="*", path="-delete").status == "error"
     assert call(tools, "glob", pattern="*", path="$(touch /tmp/owned)").status == "error"
@@ -395,9 +382,7 @@ def test_a_search_with_much_to_show_is_cut(tools: Toolbox) -> None:
 
 
 def test_glob_is_newest_first_and_knows_its_limit(tools: Toolbox) -> None:
-    command = (
-        "mkdir -p g/d; for n in $(seq 250); do touch -d @$((1000000 + n)) g/d/$n.x; done; ln -s nowhere g/link.x"
-    )
+    command = "mkdir -p g/d; for n in $(seq 250); do touch -d @$((1000000 + n)) g/d/$n.x; done; ln -s nowhere g/link.x"
     call(tools, "bash", command=command)
     lines = call(tools, "glob", pattern="**/*.x").output.splitlines()
     assert lines[:3] == ["g/link.x", "g/d/250.x", "g/d/249.x"]
@@ -419,9 +404,7 @@ def test_finish_and_blocked_end_the_conversation(tools: Toolbox) -> None:
 
 def test_what_is_told_is_clean_before_it_is_an_event(sandbox: Sandbox) -> None:
     tools = maker_tools(sandbox, Cleaner(["hunter22"]))
-    wanted = ToolCall(
-        "t1", "bash", {"timeout_ms": 9_000, "command": "printf '\\033[31mred\\033[0m'\necho hunter22"}
-    )
+    wanted = ToolCall("t1", "bash", {"timeout_ms": 9_000, "command": "printf '\\033[31mred\\033[0m'\necho hunter22"})
     intent = tools.intent("maker.1", wanted)
     assert intent is not None
     assert intent.summary == "printf '\\033[31mred\\033[0m' echo [redacted:secret]"

@@ -97,10 +97,16 @@ def test_several_calls_of_one_reply_are_run_in_order_and_answered_together(play:
     assert [block["content"] for block in played.told(1)] == ["1", "1\n2"]
 
 
+def test_a_server_may_give_every_call_the_same_id(play: Play) -> None:
+    def same(command: str) -> Tool:
+        return Tool(name="bash", id="call_0", input={"command": command})
+
+    played = play(Step(tools=(same("echo 1"), same("echo 2"))), Step(tools=(same("echo 3"),)), FINISH)
+    assert [block["content"] for n in (1, 2) for block in played.told(n)] == ["1", "2", "3"]
+
+
 def test_what_comes_after_the_claim_is_skipped(play: Play, sandbox: Sandbox) -> None:
-    played = play(
-        Step(tools=(Tool(name="blocked", input={"reason": "No key.", "tried": "All."}), bash("touch late")))
-    )
+    played = play(Step(tools=(Tool(name="blocked", input={"reason": "No key.", "tried": "All."}), bash("touch late"))))
     assert played.ending == Ending(kind="blocked", text="No key.", tried="All.")
     last = played.of(ToolFinished)[-1]
     assert (last.status, last.output) == ("skipped", SKIPPED)
@@ -131,7 +137,7 @@ def test_a_call_cut_off_by_the_length_limit_is_never_run(play: Play, sandbox: Sa
 )
 def test_a_call_that_is_no_json_object_is_never_run(play: Play, sandbox: Sandbox, partial: str) -> None:
     played = play(Step(tools=(Tool(name="bash", partial=partial),)), FINISH)
-    assert played.told(1)[0]["is_error"] is True
+    assert (played.told(1)[0]["content"], played.told(1)[0]["is_error"]) == (MALFORMED, True)
     assert sandbox.run("ls").stdout == b"a.py\n"
 
 

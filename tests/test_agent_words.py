@@ -96,9 +96,7 @@ def test_copies_and_empty_files_are_left_out() -> None:
 
 
 def test_the_cap_is_for_all_files_and_names_what_it_left_out() -> None:
-    text = instructions(
-        {"AGENTS.md": "é".encode() * 60, "CLAUDE.md": b"x" * 50, "a/AGENTS.md": b"y" * 50}, cap=141
-    )
+    text = instructions({"AGENTS.md": "é".encode() * 60, "CLAUDE.md": b"x" * 50, "a/AGENTS.md": b"y" * 50}, cap=141)
     assert text.count("é") == 60
     assert text.count("x") == 21
     assert "29 bytes more" in text

@@ -85,9 +85,7 @@ class Conversation:
     ) -> "Conversation":
         """A new conversation; `opened()` is the event that has to be stored before anything is sent."""
         wire = msgspec.json.encode(tools).decode()
-        return cls(
-            ConversationOpened(conversation=id, role=role, model=model, system=system, tools=wire, first=first)
-        )
+        return cls(ConversationOpened(conversation=id, role=role, model=model, system=system, tools=wire, first=first))
 
     def opened(self) -> ConversationOpened:
         """The event this conversation began with."""
@@ -167,6 +165,7 @@ class Conversation:
         else:
             raise Unreplayable(self.id, f"the result of {event.call} answers no call")
         self._answers[place] = event
+        self._started.discard(event.call)
         if event.final is not None:
             self.final = event, call
         if event.status == "skipped":

@@ -39,9 +39,7 @@ class Read(Struct, frozen=True, forbid_unknown_fields=True):
     view_range: (
         Annotated[
             list[int],
-            Meta(
-                description="First and last line to show; -1 as the last is the end.", min_length=2, max_length=2
-            ),
+            Meta(description="First and last line to show; -1 as the last is the end.", min_length=2, max_length=2),
         ]
         | UnsetType
     ) = UNSET
@@ -169,9 +167,7 @@ def _broken(sandbox: Sandbox, path: str, data: bytes) -> str:
     """The syntax error of a Python file, by the sandbox's own Python; empty when there is none, or no Python."""
     if not path.endswith((".py", ".pyi")):
         return ""
-    result = sandbox.run(
-        ["python3", "-I", "-S", "-c", _PARSE], stdin=data, timeout=10, cap=1_000, cwd="/", merge=False
-    )
+    result = sandbox.run(["python3", "-I", "-S", "-c", _PARSE], stdin=data, timeout=10, cap=1_000, merge=False)
     return text_of(result.stdout).strip() if result.exit_code == 0 else ""
 
 

@@ -34,8 +34,7 @@ class Bash(Struct, frozen=True, forbid_unknown_fields=True):
 
     command: Annotated[str, Meta(description="The command line or script.")] | UnsetType = UNSET
     timeout_ms: (
-        Annotated[int, Meta(description="Milliseconds it may take; usual is 120000.", ge=1, le=BASH_MOST)]
-        | UnsetType
+        Annotated[int, Meta(description="Milliseconds it may take; usual is 120000.", ge=1, le=BASH_MOST)] | UnsetType
     ) = UNSET
     restart: Annotated[bool, Meta(description="Has no effect: every shell is a fresh one.")] = False
 
@@ -46,8 +45,7 @@ class Finish(Struct, frozen=True, forbid_unknown_fields=True):
 
     summary: Annotated[str, Meta(description="What was changed, and why.")]
     evidence: (
-        Annotated[dict[str, str], Meta(description="For each acceptance criterion, how it was verified.")]
-        | UnsetType
+        Annotated[dict[str, str], Meta(description="For each acceptance criterion, how it was verified.")] | UnsetType
     ) = UNSET
 
 
@@ -164,9 +162,7 @@ def maker_tools(sandbox: Sandbox, clean: Callable[[str], str] = str, *, timeout:
     return Toolbox(sandbox, maker, clean)
 
 
-def checker_tools(
-    sandbox: Sandbox, clean: Callable[[str], str] = str, *, timeout: float = BASH_SECONDS
-) -> Toolbox:
+def checker_tools(sandbox: Sandbox, clean: Callable[[str], str] = str, *, timeout: float = BASH_SECONDS) -> Toolbox:
     """The tools that look. `bash` is among them: the checker's tree is thrown away after it."""
     return Toolbox(sandbox, _looking(timeout), clean)
 

@@ -20,18 +20,14 @@ from harness.models.base import Reply, Request, ToolCall
 
 Ask = Callable[[Request, int], Generator[Event, None, Reply]]
 
-QUIET = (
-    "There was no tool call. When the work is done call finish, when it cannot be done call blocked; else go on."
-)
+QUIET = "There was no tool call. When the work is done call finish, when it cannot be done call blocked; else go on."
 CUT = "The reply was cut off at its length limit. Go on in smaller steps and shorter words."
 REPEATED = "The same call has given the same result three times. It will not change: try something else."
 WRAP_UP = "A limit is near. Wrap up: leave the tree working, then call finish."
 WRAP_UP_JUDGE = "A limit is near. Look at nothing more: give the answer now."
 SKIPPED = "skipped: an earlier call ended the conversation"
 INTERRUPTED = "The harness was restarted while this ran; its effect may be partial: look before you go on."
-MALFORMED = (
-    "This call was cut off or is not valid JSON. It was not run. Send it again, whole and in smaller pieces."
-)
+MALFORMED = "This call was cut off or is not valid JSON. It was not run. Send it again, whole and in smaller pieces."
 
 
 def turns(
@@ -69,7 +65,7 @@ def _settle(conversation: Conversation, toolbox: Toolbox) -> Generator[Event, No
         case "":
             return None
         case "refusal":
-            return Ending(kind="refused", text=conversation.text)
+            return Ending(kind="refused", text=toolbox.clean(conversation.text))
         case "model_context_window_exceeded":
             return Ending(kind="context", text="the model's context window is full")
     for call, started in conversation.unanswered():
@@ -78,7 +74,7 @@ def _settle(conversation: Conversation, toolbox: Toolbox) -> Generator[Event, No
         return _claimed(*conversation.final, toolbox.clean)
     if conversation.calls or conversation.said:
         return None
-    return (yield from _quiet(conversation))
+    return (yield from _quiet(conversation, toolbox.clean))
 
 
 def _answer(
@@ -107,12 +103,12 @@ def _claimed(finished: ToolFinished, call: ToolCall, clean: Callable[[str], str]
     return Ending(kind="finish", text=clean(given["summary"]), evidence=evidence)
 
 
-def _quiet(conversation: Conversation) -> Generator[Event, None, Ending | None]:
+def _quiet(conversation: Conversation, clean: Callable[[str], str]) -> Generator[Event, None, Ending | None]:
     """A reply without a call: the answer of a checker; a maker is reminded, once, that there are two ways out."""
     why, text = ("cut", CUT) if conversation.stop_reason == "max_tokens" else ("quiet", QUIET)
     answered = why == "quiet" and conversation.role != "maker"
     if answered or why in conversation.told:
-        return Ending(kind="quiet", text=conversation.text)
+        return Ending(kind="quiet", text=clean(conversation.text))
     yield from _tell(conversation, why, text)
     return None
 
