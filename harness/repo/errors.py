@@ -21,7 +21,8 @@ class GitFailed(RepoError):
     """
 
     def __init__(self, command: str, code: int, stderr: str, why: str = "") -> None:
-        super().__init__(f"git {command} failed", why or stderr.strip() or f"exit status {code}")
+        ended = f"it was stopped by signal {-code}" if code < 0 else f"exit status {code}"
+        super().__init__(f"git {command} failed", why or stderr.strip() or ended)
         self.command, self.code, self.stderr = command, code, stderr
 
 

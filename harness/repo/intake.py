@@ -145,6 +145,8 @@ def _changes(place: Place, base: str, tree: str, intake: Intake, bounds: Bounds)
     except TooLarge:
         raise too_many from None
     except GitFailed as error:
+        if error.code < 0:  # out of its time or memory: a dozen objects can name a billion paths
+            raise too_many from None
         raise Rejected("tree", "", f"the tree cannot be read: {error.why}") from None
     if len(changes) > intake.paths:
         raise too_many

@@ -97,13 +97,8 @@ def resolve(repo: Repository, ref: str | None = None) -> Base:
     named = "HEAD" if ref is None else ref
     branch = _checked_out(repo)
     try:
-        if "\0" in named:
-            raise GitFailed("rev-parse", 1, "")
-        commit = text(
-            run(repo.place, "rev-parse", "--verify", "--quiet", "--end-of-options", raw(f"{named}^{{commit}}"))
-        )
-        if not ID.fullmatch(commit):
-            raise GitFailed("rev-parse", 1, "")
+        # In two steps, as `:/text^{commit}` would look for the text "text^{commit}".
+        commit = _one(repo, f"{_one(repo, named)}^{{commit}}")
         content = run(repo.place, "cat-file", "commit", commit)
     except (GitFailed, UnicodeEncodeError) as error:
         raise _missing(repo, ref, branch, str(getattr(error, "stderr", "")).strip()) from None
@@ -114,6 +109,16 @@ def resolve(repo: Repository, ref: str | None = None) -> Base:
     )
     tree = text(content[5:45])
     return Base(commit=commit, tree=tree, ref=ref or branch or "HEAD", notices=notices)
+
+
+def _one(repo: Repository, named: str) -> str:
+    """The one object that `named` means; `GitFailed` for none, or for what means a range or an option."""
+    if "\0" in named:
+        raise GitFailed("rev-parse", 1, "")
+    found = text(run(repo.place, "rev-parse", "--verify", "--quiet", "--end-of-options", raw(named)))
+    if not ID.fullmatch(found):
+        raise GitFailed("rev-parse", 1, "")
+    return found
 
 
 def _checked_out(repo: Repository) -> str | None:
@@ -132,9 +137,8 @@ def _missing(repo: Repository, ref: str | None, branch: str | None, why: str) ->
         return BaseMissing(f"there is no commit {ref!r}", why or "no ref or object has this name", fix, near)
     here = f"the branch {branch} has no commit" if branch else "HEAD names no commit"
     if names:
-        return BaseMissing(
-            "there is nothing to start from", why or here, "name a base with --base", tuple(names[:3])
-        )
+        fix = f"name a base, for example --base {names[0]}"
+        return BaseMissing("there is nothing to start from", why or here, fix, tuple(names[:3]))
     return BaseMissing("there is nothing to start from", why or f"{here} yet", "commit something first")
 
 
@@ -148,9 +152,8 @@ def _about_checkout(repo: Repository) -> tuple[Notice, ...]:
     if not parts:
         return ()
     what = f"the checkout has {' and '.join(parts)}"
-    return (
-        Notice(what=what, why="a run starts from a commit, so they are not part of it", fix="commit them first"),
-    )
+    why = "a run starts from a commit, so they are not part of it"
+    return (Notice(what=what, why=why, fix="commit them first if they belong to it"),)
 
 
 def _about_refs(repo: Repository, ref: str | None, branch: str | None) -> tuple[Notice, ...]:
@@ -158,8 +161,8 @@ def _about_refs(repo: Repository, ref: str | None, branch: str | None) -> tuple[
         if branch is None:
             return (Notice(what="HEAD is detached", why="the run starts from the commit itself, on no branch"),)
         return ()
-    both = run(repo.place, "for-each-ref", "--format=x", raw(f"refs/heads/{ref}"), raw(f"refs/tags/{ref}"))
-    if both.count(b"x") < 2:
+    both = {raw(f"refs/{kind}/{ref}") for kind in ("heads", "tags")}
+    if not both <= set(run(repo.place, "for-each-ref", "--format=%(refname)", *both).splitlines()):
         return ()
     fix = f"say refs/heads/{ref} for the branch"
     return (Notice(what=f"{ref} names a tag and a branch", why="git takes the tag", fix=fix),)
