@@ -1,6 +1,5 @@
 """What the tests of the agent share: conversations by hand, and the real parts under them."""
 
-import os
 import time
 import uuid
 from collections.abc import Generator, Iterator, Mapping
@@ -17,6 +16,8 @@ from harness.events import Event, ModelReplied, ModelRequested, Told, ToolFinish
 from harness.models import Ledger, MessagesModel, Profile, Reply, Request, ToolSchema, ask, load
 from sandboxes.base import Sandbox, Spec
 from sandboxes.docker import DockerEngine
+from sandboxes.owner import give
+from sandboxes.workspace import agent_uid
 from tests.scripted import ScriptedServer
 
 NAME = "maker.1"
@@ -98,14 +99,9 @@ def histories(draw: st.DrawFn) -> list[Event]:
     return events[: draw(st.integers(0, len(events)))]
 
 
-IMAGE = os.environ.get("LOOPWRIGHT_TEST_IMAGE", "lw-dev:1")
-AGENT = 1_000
-"""The user of every sandbox."""
-
-
 @contextmanager
 def opened_sandbox(
-    place: Path, files: Mapping[str, str | bytes], env: Mapping[str, str] | None = None
+    place: Path, image: str, files: Mapping[str, str | bytes], env: Mapping[str, str] | None = None
 ) -> Iterator[Sandbox]:
     """A real container whose work tree holds `files`."""
     seed, run = place / "seed", f"test-{uuid.uuid4().hex[:12]}"
@@ -113,10 +109,9 @@ def opened_sandbox(
         path = seed / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content.encode() if isinstance(content, str) else content)
-    for path in (seed, *seed.rglob("*")):
-        os.chown(path, AGENT, AGENT)
+    give(seed, agent_uid())
     engine = DockerEngine(place / "home")
-    sandbox = engine.open(Spec(image=IMAGE, seed=seed, run=run, purpose="maker", env=env or {}))
+    sandbox = engine.open(Spec(image=image, seed=seed, run=run, purpose="maker", env=env or {}))
     try:
         yield sandbox
     finally:

@@ -19,8 +19,8 @@ _journal = msgspec.json.Decoder(list[Event])
 
 
 @pytest.fixture(scope="module")
-def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
-    with opened_sandbox(tmp_path_factory.mktemp("resume"), {"a.py": "x = 1\n"}) as sandbox:
+def sandbox(tmp_path_factory: pytest.TempPathFactory, base_image: str) -> Iterator[Sandbox]:
+    with opened_sandbox(tmp_path_factory.mktemp("resume"), base_image, {"a.py": "x = 1\n"}) as sandbox:
         yield sandbox
 
 

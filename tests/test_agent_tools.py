@@ -15,6 +15,7 @@ from harness.clean import Cleaner
 from harness.events import ToolFinished
 from harness.models import ToolCall
 from sandboxes.base import Sandbox, SandboxGone
+from sandboxes.workspace import agent_uid
 from tests.agent_support import opened_sandbox
 
 MAKER = ("bash", "read", "grep", "glob", "write", "edit", "finish", "blocked")
@@ -33,8 +34,8 @@ FILES: dict[str, str | bytes] = {
 
 
 @pytest.fixture(scope="module")
-def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
-    with opened_sandbox(tmp_path_factory.mktemp("tools"), FILES, {"PYTHONPATH": "/w"}) as sandbox:
+def sandbox(tmp_path_factory: pytest.TempPathFactory, base_image: str) -> Iterator[Sandbox]:
+    with opened_sandbox(tmp_path_factory.mktemp("tools"), base_image, FILES, {"PYTHONPATH": "/w"}) as sandbox:
         yield sandbox
 
 
@@ -165,7 +166,7 @@ def test_the_models_mistakes_are_told_and_raise_nothing(tools: Toolbox, name: st
 
 
 def test_every_command_gets_a_fresh_shell_in_the_work_tree(tools: Toolbox) -> None:
-    assert call(tools, "bash", command="cd src; export A=1; pwd; id -u").output == "/w/src\n1000"
+    assert call(tools, "bash", command="cd src; export A=1; pwd; id -u").output == f"/w/src\n{agent_uid()}"
     assert call(tools, "bash", command='pwd; echo "[$A]"').output == "/w\n[]"
     assert call(tools, "bash", command="cat; echo end").output == "end"
     assert call(tools, "bash", command="[[ a == a ]] && echo bash").output == "bash"
@@ -423,8 +424,8 @@ def test_a_summary_is_one_short_line(tools: Toolbox) -> None:
     assert len(intent.summary) == 120
 
 
-def test_a_dead_sandbox_is_no_result(tmp_path_factory: pytest.TempPathFactory) -> None:
-    with opened_sandbox(tmp_path_factory.mktemp("dead"), {"a": "a"}) as sandbox:
+def test_a_dead_sandbox_is_no_result(tmp_path_factory: pytest.TempPathFactory, base_image: str) -> None:
+    with opened_sandbox(tmp_path_factory.mktemp("dead"), base_image, {"a": "a"}) as sandbox:
         sandbox.close()
         for name, given in (
             ("bash", {"command": "true"}),

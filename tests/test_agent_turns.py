@@ -17,8 +17,8 @@ from tests.scripted import ScriptedServer, Step, Tool
 
 
 @pytest.fixture(scope="module")
-def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
-    with opened_sandbox(tmp_path_factory.mktemp("turns"), {"a.py": "x = 1\n"}) as sandbox:
+def box(tmp_path_factory: pytest.TempPathFactory, base_image: str) -> Iterator[Sandbox]:
+    with opened_sandbox(tmp_path_factory.mktemp("turns"), base_image, {"a.py": "x = 1\n"}) as sandbox:
         yield sandbox
 
 
@@ -313,11 +313,13 @@ def test_a_wrong_key_is_the_callers_affair(sandbox: Sandbox) -> None:
     assert caught.value.kind == "auth"
 
 
-def test_a_conversation_survives_its_sandbox(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_a_conversation_survives_its_sandbox(
+    sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory, base_image: str
+) -> None:
     with ScriptedServer(
         {"*": [[Step(tools=(bash("echo first"),)), Step(tools=(bash("sleep 60"),)), FINISH]]}
     ) as server:
-        with opened_sandbox(tmp_path_factory.mktemp("gone"), {"a": ""}) as first:
+        with opened_sandbox(tmp_path_factory.mktemp("gone"), base_image, {"a": ""}) as first:
             toolbox = maker_tools(first)
             conversation = begun(toolbox)
             generator = held(server, conversation, toolbox)
