@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.events import ModelFailed, ModelReplied, ModelRequested, Usage
@@ -220,6 +220,7 @@ def test_the_key_enters_no_event_and_no_error() -> None:
     assert KEY[10:] not in told
 
 
+@settings(deadline=None)
 @given(st.integers(1, 10_000), st.none() | st.floats(0, allow_nan=False), st.floats(0, 1))
 def test_pauses_are_bounded_from_both_sides(failures: int, asked: float | None, jitter: float) -> None:
     seconds = pause(failures, asked, jitter)
@@ -228,6 +229,7 @@ def test_pauses_are_bounded_from_both_sides(failures: int, asked: float | None, 
         assert seconds >= min(asked, LONGEST)
 
 
+@settings(deadline=None)
 @given(st.lists(st.text(max_size=300), min_size=1, max_size=4), st.text(max_size=300))
 def test_the_bound_of_a_first_request_covers_a_token_for_every_byte(texts: list[str], system: str) -> None:
     request = hello(system=system, messages=tuple(user(text) for text in texts))

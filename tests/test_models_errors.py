@@ -141,3 +141,20 @@ def test_a_base_url_that_is_none_is_told(monkeypatch: pytest.MonkeyPatch, url: s
     with pytest.raises(ModelError, match="ANTHROPIC_BASE_URL") as error:
         MessagesModel(SONNET).attempt(hello(), timeout=5)
     assert not error.value.transient
+
+
+def test_a_probe_spends_nothing_and_tells_a_server_that_takes_the_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    with playing(Step(), key=KEY) as server, playing(Step(), strict=True) as local:
+        assert MessagesModel(SONNET, base_url=server.url).probe() is None
+        assert MessagesModel(SONNET, base_url=local.url).probe() is None
+        monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-wrong-key")
+        wrong = MessagesModel(SONNET, base_url=server.url).probe()
+        monkeypatch.delenv("ANTHROPIC_API_KEY")
+        none = MessagesModel(SONNET, base_url=server.url).probe()
+        assert not server.requests
+        monkeypatch.setenv("ANTHROPIC_API_KEY", "line\nend")
+        spoilt = MessagesModel(SONNET, base_url=server.url).probe()
+    monkeypatch.setenv("ANTHROPIC_API_KEY", KEY)
+    gone = MessagesModel(SONNET, base_url=server.url).probe()
+    failures = (wrong, none, spoilt, gone)
+    assert [failure and failure.kind for failure in failures] == ["auth", "auth", "auth", "unreachable"]

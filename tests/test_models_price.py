@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.events import Usage
@@ -63,6 +63,7 @@ def test_the_worst_case_by_hand(model: str, prompt: int, reply: int, micro_usd: 
     assert worst(CATALOG.profile(model), prompt, reply) == micro_usd
 
 
+@settings(deadline=None)
 @given(
     st.sampled_from(sorted(CATALOG.profiles)),
     st.tuples(COUNTS, COUNTS, COUNTS, COUNTS, COUNTS),

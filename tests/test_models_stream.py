@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.models import Reply
@@ -49,6 +49,7 @@ tools = st.lists(st.builds(Tool, name=st.sampled_from(["bash", "edit"]), input=i
 steps = st.builds(Step, text=words, thinking=words, tools=tools, chunk=st.integers(1, 20))
 
 
+@settings(deadline=None)
 @given(steps, st.integers(1, 40))
 def test_any_reply_in_any_packets_comes_back_as_it_was(step: Step, size: int) -> None:
     raw = b"".join(map(wire.sse, said(step)))
@@ -68,6 +69,7 @@ def test_any_reply_in_any_packets_comes_back_as_it_was(step: Step, size: int) ->
     assert content(made) == (sent or [{"type": "text", "text": EMPTY_REPLY}])
 
 
+@settings(deadline=None)
 @given(steps, st.data())
 def test_no_beginning_of_a_stream_is_a_whole_reply(step: Step, data: st.DataObject) -> None:
     shown = said(step)
@@ -80,6 +82,7 @@ def test_no_beginning_of_a_stream_is_a_whole_reply(step: Step, data: st.DataObje
     assert not collector.whole
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200), st.integers(1, 9))
 def test_garbage_is_an_error_or_nothing_but_never_a_reply(garbage: bytes, size: int) -> None:
     collector = Collector()
@@ -91,6 +94,7 @@ def test_garbage_is_an_error_or_nothing_but_never_a_reply(garbage: bytes, size: 
     assert not collector.whole
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.sampled_from(["message_stop", "content_block_delta", "message_delta", "error", "x", ""]), max_size=9)
 )

@@ -91,9 +91,7 @@ class Model(Protocol):
     @property
     def name(self) -> str: ...
 
-    def attempt(
-        self, request: Request, *, timeout: float, on_text: Callable[[str, str], None] | None = None
-    ) -> Reply:
+    def attempt(self, request: Request, *, timeout: float, on_text: Callable[[str, str], None] | None = None) -> Reply:
         """Make one attempt, streaming; no retries of its own.
 
         `timeout` (seconds) bounds the whole attempt. `on_text(kind, delta)` hears text and thinking as they

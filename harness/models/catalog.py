@@ -134,9 +134,7 @@ def _tables(path: Path) -> tuple[dict[str, dict[str, Any]], str]:
     _known(path, "the file", raw, ("dated", "models"))
     models = raw.get("models", {})
     if not isinstance(models, dict) or not all(isinstance(table, dict) for table in models.values()):
-        raise CatalogError(
-            f"{path}: `models` is no table", "each model is a table", "Write [models.NAME].", path=path
-        )
+        raise CatalogError(f"{path}: `models` is no table", "each model is a table", "Write [models.NAME].", path=path)
     for name, table in models.items():
         fields = [field for field in Profile.__struct_fields__ if field != "name"]
         _known(path, f"models.{name}", table, fields)

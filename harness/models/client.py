@@ -13,13 +13,14 @@ import socket
 import threading
 import time
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from harness.models import errors
 from harness.models.base import ModelError, Reply, Request
 from harness.models.catalog import Profile
 from harness.models.stream import Broken, Collector, events
+from harness.models.transport import alarm, answer, check_keys, clean, shut
 from harness.models.wire import body
 
 if TYPE_CHECKING:
@@ -56,9 +57,7 @@ class MessagesModel:
         with contextlib.suppress(ModelError):
             self._ready()
 
-    def attempt(
-        self, request: Request, *, timeout: float, on_text: Callable[[str, str], None] | None = None
-    ) -> Reply:
+    def attempt(self, request: Request, *, timeout: float, on_text: Callable[[str, str], None] | None = None) -> Reply:
         """See `Model.attempt`."""
         client = self._ready()
         started = time.monotonic()
@@ -71,7 +70,7 @@ class MessagesModel:
             return collector.reply(model=self.name, request_id=request_id, micros=int(passed * 1_000_000))
         if collector.error is not None:
             said = collector.error
-            raise errors.from_event(said.type, said.code, _clean(client, said.message))
+            raise errors.from_event(said.type, said.code, clean(client, said.message))
         failure = failure or ModelError("cut", "the stream ended before the reply did", charged=True)
         if self._interrupts != born:
             failure = ModelError("cut", "interrupted", charged=failure.charged)
@@ -82,9 +81,8 @@ class MessagesModel:
     def probe(self, timeout: float = 10.0) -> ModelError | None:
         """Whether the server answers and takes the credentials, without spending a token; None when it does.
 
-        Asks for the list of models; a server that has none (404) has answered all the same.
+        Asks for the list of models; a server that has none (404 and the like) has answered all the same.
         """
-        import anthropic
         import httpx2
 
         try:
@@ -92,43 +90,34 @@ class MessagesModel:
         except ModelError as error:
             return error
         self._here.born = self._interrupts
-        try:
-            client.get("/v1/models", cast_to=httpx2.Response, options={"timeout": timeout})
-        except anthropic.AnthropicError as error:
-            failure = _refused(client, error)
-            return None if failure.kind in ("not_found", "bad_request") else failure
-        except TypeError:
-            return ModelError("auth", f"no credentials. {errors.FIXES['auth']}", charged=False)
-        return None
+        limits = httpx2.Timeout(timeout)
+        told = answer(client, lambda: client.get("/v1/models", cast_to=httpx2.Response, options={"timeout": limits}))
+        harmless = isinstance(told, ModelError) and told.status in (400, 404, 405)
+        return None if harmless or not isinstance(told, ModelError) else told
 
     def interrupt(self) -> None:
         """Close the streams that are open, from another thread: their attempts fail as `cut`."""
         with self._lock:
             self._interrupts += 1
             for connection in list(self._sockets):
-                _shut(connection)
+                shut(connection)
 
     def _exchange(
         self, client: "anthropic.Anthropic", sent: bytes, collector: Collector, until: float
     ) -> tuple[dict[str, str], ModelError | None]:
         """Send a body and feed the collector. Gives the headers of the answer, and what went wrong."""
-        import anthropic
         import httpx2
 
         left = max(0.001, until - time.monotonic())
         limits = httpx2.Timeout(connect=min(CONNECT, left), read=min(SILENCE, left), write=60.0, pool=left)
-        try:
-            response = client.post(
-                "/v1/messages", cast_to=httpx2.Response, content=sent, stream=True, options={"timeout": limits}
-            )
-        except anthropic.AnthropicError as error:
-            return {}, _refused(client, error)
-        except TypeError as error:  # the SDK's way to say that it has nothing to authenticate with
-            if "authentication" not in str(error):
-                raise
-            return {}, ModelError("auth", f"no credentials. {errors.FIXES['auth']}", charged=False)
-        except UnicodeError:
-            return {}, _unsendable(client)
+
+        def post() -> httpx2.Response:
+            options: anthropic.RequestOptions = {"timeout": limits}
+            return client.post("/v1/messages", cast_to=httpx2.Response, content=sent, stream=True, options=options)
+
+        response = answer(client, post)
+        if isinstance(response, ModelError):
+            return {}, response
         headers = dict(response.headers)
         try:
             kind = headers.get("content-type", "")
@@ -136,15 +125,15 @@ class MessagesModel:
                 why = f"{response.url.host}{response.url.path} answered {kind or 'something'}, not an event stream"
                 advised = f"{why}. {errors.FIXES['not_found']}"
                 return headers, ModelError("not_found", advised, charged=False, status=response.status_code)
-            with _alarm(response, until - time.monotonic()):
+            with alarm(response, until - time.monotonic()):
                 for event in events(response.iter_bytes()):
                     collector.feed(event)
         except httpx2.TimeoutException:
-            return headers, ModelError("timeout", f"the stream was silent for {limits.read} s", charged=True)
+            return headers, ModelError("timeout", f"the stream was silent for {limits.read:.0f} s", charged=True)
         except (httpx2.HTTPError, httpx2.StreamError) as error:
-            return headers, ModelError("cut", f"the stream broke off: {_clean(client, str(error))}", charged=True)
+            return headers, ModelError("cut", f"the stream broke off: {clean(client, str(error))}", charged=True)
         except Broken as error:
-            why = f"the stream holds what is no event: {_clean(client, str(error))}"
+            why = f"the stream holds what is no event: {clean(client, str(error))}"
             return headers, ModelError("server", why, charged=True)
         finally:
             response.close()
@@ -167,7 +156,7 @@ class MessagesModel:
             given = {"base_url": self.profile.base_url, "api_key": key or "none"}
         try:
             client = anthropic.Anthropic(max_retries=0, http_client=http, **given)
-            _check_keys(client)
+            check_keys(client)
         except httpx2.InvalidURL as error:
             http.close()
             raise ModelError("bad_request", f"ANTHROPIC_BASE_URL is no address: {error}", charged=False) from None
@@ -188,73 +177,4 @@ class MessagesModel:
         with self._lock:
             self._sockets.add(connection)
             if self._here.born != self._interrupts:
-                _shut(connection)
-
-
-def _check_keys(client: "anthropic.Anthropic") -> None:
-    """Refuse a key that no header can carry here: the transport would quote it in its error."""
-    for secret in filter(None, (client.api_key, client.auth_token)):
-        if not secret.isascii() or not secret.isprintable() or " " in secret:
-            raise ValueError("the key holds blanks, line ends or other characters that no key has")
-
-
-def _refused(client: "anthropic.Anthropic", error: Exception) -> ModelError:
-    """What an error of the SDK means, raised before the stream began."""
-    import anthropic
-    import httpx2
-
-    match error:
-        case anthropic.APIStatusError():
-            message, kind = _clean(client, error.api_message or ""), error.type or ""
-            headers = error.response.headers
-            return errors.from_status(error.status_code, kind, error.error_code or "", message, headers)
-        case anthropic.APIConnectionError():
-            pass
-        case _:
-            why = f"{_clean(client, str(error))} {errors.FIXES['auth']}"
-            return ModelError("auth", why, charged=False)
-    cause, host = error.__cause__, client.base_url.host
-    match cause:
-        case httpx2.ConnectError() | httpx2.ConnectTimeout() | httpx2.PoolTimeout() | httpx2.ProxyError():
-            sent, slow = False, False
-        case httpx2.LocalProtocolError() | httpx2.UnsupportedProtocol():  # its words may quote a header
-            return _unsendable(client)
-        case _:
-            sent, slow = True, isinstance(cause, httpx2.TimeoutException)
-    if slow:
-        return ModelError("timeout", f"{host} does not answer", charged=sent)
-    why = _clean(client, str(cause or error)) or type(cause).__name__
-    return ModelError("unreachable", f"{host}: {why}. {errors.FIXES['unreachable']}", charged=sent)
-
-
-def _unsendable(client: "anthropic.Anthropic") -> ModelError:
-    why = f"the request to {client.base_url.host} cannot be sent as HTTP"
-    return ModelError(
-        "bad_request", f"{why}. Check ANTHROPIC_BASE_URL and ANTHROPIC_CUSTOM_HEADERS.", charged=False
-    )
-
-
-def _clean(client: "anthropic.Anthropic", message: str) -> str:
-    """Foreign words without the key that they may quote, and no longer than a person reads."""
-    for secret in (client.api_key, client.auth_token):
-        if secret and len(secret) > 7:
-            message = message.replace(secret, "[key]")
-    return message[:1_000]
-
-
-def _shut(connection: socket.socket) -> None:
-    with contextlib.suppress(OSError):
-        socket.socket.shutdown(connection, socket.SHUT_RDWR)
-
-
-@contextlib.contextmanager
-def _alarm(response: "httpx2.Response", seconds: float) -> Iterator[None]:
-    """Shut the connection of `response` when the time is over: reading alone is bounded per read only."""
-    connection = response.extensions["network_stream"].get_extra_info("socket")
-    timer = threading.Timer(max(0.0, seconds), _shut, [connection])
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()
+                shut(connection)

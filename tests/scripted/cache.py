@@ -100,9 +100,7 @@ class Cache:
             raise BadMarks("a ttl='1h' cache_control block must not come after a ttl='5m' one")
         return self._settle(names, sums, [mark for mark in marks if sums[mark[0]] >= self.minimum], total)
 
-    def _settle(
-        self, names: list[bytes], sums: list[int], marks: list[tuple[int, str]], total: int
-    ) -> dict[str, Any]:
+    def _settle(self, names: list[bytes], sums: list[int], marks: list[tuple[int, str]], total: int) -> dict[str, Any]:
         now = time.monotonic()
         read = -1
         for mark, _ in marks:

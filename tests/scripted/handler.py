@@ -41,6 +41,8 @@ class Handler(BaseHTTPRequestHandler):
         match self.path.split("?")[0].strip("/").split("/"):
             case ["scripted", "state"]:
                 self._json(200, self.scripted.state())
+            case ["v1", *_] if not self._authorised():
+                self._json(401, wire.error(401, "invalid x-api-key"))
             case ["v1", "models"] if not self.scripted.strict:
                 page = {"data": models, "has_more": False, "first_id": None, "last_id": None}
                 self._json(200, page)

@@ -158,9 +158,7 @@ class Judge:
             turn = turn[min(attempt, len(turn) - 1)]
         if callable(turn):
             body = msgspec.json.decode(raw)
-            turn = turn(
-                Ask(model=request.model, conversation=talk.number, step=number, attempt=attempt, body=body)
-            )
+            turn = turn(Ask(model=request.model, conversation=talk.number, step=number, attempt=attempt, body=body))
         if turn is None:
             raise Refused(400, f"conversation {talk.number}: the script has no step {number}", breach=True)
         return number, turn
