@@ -92,9 +92,9 @@ def test_a_killed_maker_goes_on_in_its_conversation_and_its_tree(house: House, p
     done = house("resume", "last", "--json")
     assert done.code == 0, done.err
     assert done.document["iterations"] == 1
-    maker = [request for request in server.requests if request["model"] == MAKER]
-    assert [len(request["messages"]) for request in maker] == [1, 3, 5, 7]
-    assert "restarted" in str(maker[2]["messages"][-1])
+    maker = [request for request in server.requests if request.body["model"] == MAKER]
+    assert [len(request.body["messages"]) for request in maker] == [1, 3, 5, 7]
+    assert "restarted" in str(maker[2].body["messages"][-1])
     assert git(house.repo, "show", f"{done.document['branch']}:httprange/parse.py").count("size - 1") == 3
 
 
