@@ -1,6 +1,7 @@
 """What a candidate did to the tests that base has, named."""
 
 import ast
+import itertools
 from collections import Counter
 from collections.abc import Iterator
 
@@ -12,14 +13,20 @@ FIX = "restore base's version; a test may change only if the goal says so (may_e
 
 def edits(path: str, old: Module, new: Module) -> Iterator[Violation]:
     """How the tests of one base module were weakened or changed. Added tests, imports and docstrings are free."""
-    for name, node in old.tests.items():
-        yield from _test(path, name, node, new.tests.get(name))
-    for name, before in old.classes.items():
-        after = new.classes.get(name)
-        if after is not None and header(before) != header(after):
-            yield _marked(path, name, before, after) or _violation(
-                "base-test-edited", path, after, f"{name} has another header"
-            )
+    for name, before in old.tests.items():
+        after = new.tests.get(name, ())
+        for one, other in itertools.zip_longest(before, after[: len(before)]):
+            yield from _test(path, name, one, other)
+        if len(after) > len(before):
+            yield _violation("base-test-removed", path, after[-1], f"{name} is defined once more, in its place")
+    for name, group in old.classes.items():
+        now = new.classes.get(name)
+        if now is not None and header(group) != header(now):
+            reason = f"{name} has another header"
+            yield _marked(path, name, group, now) or _violation("base-test-edited", path, now, reason)
+    for name, statement in new.imports:
+        if name in old.tests or name in old.classes:
+            yield _violation("base-test-removed", path, statement, f"{name} is bound to something else")
     yield from _rest(path, old, new)
 
 
@@ -37,9 +44,7 @@ def _test(path: str, name: str, old: Function, new: Function | None) -> Iterator
     if is_empty(new) and not is_empty(old):
         yield _violation("base-test-emptied", path, new, f"{name} does nothing any more")
     elif after.total() < before.total():
-        yield _violation(
-            "assertion-removed", path, new, f"{name} checks {after.total()} things, base {before.total()}"
-        )
+        yield _violation("assertion-removed", path, new, f"{name} checks {after.total()} things, base {before.total()}")
     elif before - after:
         yield _violation("assertion-changed", path, new, f"{name} checks something else than at base")
     else:
@@ -74,25 +79,17 @@ def _rest(path: str, old: Module, new: Module) -> Iterator[Violation]:
             before[where, dump(node)] -= 1
             what = _name(node) or "a statement"
             act = "edited" if what in names else "removed"
-            yield _violation(
-                "test-helper-edited", path, node, f"{what}, which base's tests may use, was {act}", "warn"
-            )
+            yield _violation("test-helper-edited", path, node, f"{what}, which base's tests may use, was {act}", "warn")
 
 
-def _silences(where: str, node: ast.stmt, old: Module) -> tuple[str, str] | None:
+def _silences(where: str, node: ast.AST, old: Module) -> tuple[str, str] | None:
     """The rule and reason, if this new statement keeps tests of base from running."""
     text = ast.unparse(node)
     targets = [dotted(t) for part in ast.walk(node) for t in _targets(part)]
     if any(target.rpartition(".")[2] == "pytestmark" for target in targets):
         rule = "base-test-skipped" if SKIPS.search(text) else "base-test-xfailed" if XFAILS.search(text) else None
-        return (
-            (rule, f"pytestmark = ... marks all tests {f'of {where}' if where else 'of the file'}")
-            if rule
-            else None
-        )
-    if any(
-        target.rpartition(".")[2] in ("__test__", "collect_ignore", "collect_ignore_glob") for target in targets
-    ):
+        return (rule, f"pytestmark = ... marks all tests {f'of {where}' if where else 'of the file'}") if rule else None
+    if any(target.rpartition(".")[2] in ("__test__", "collect_ignore", "collect_ignore_glob") for target in targets):
         return "base-test-removed", f"{targets[0]} keeps tests from being collected"
     gone = [t for t in targets if (f"{where}.{t}" if where else t) in old.tests or t in old.classes]
     if gone:
@@ -111,20 +108,18 @@ def _silences(where: str, node: ast.stmt, old: Module) -> tuple[str, str] | None
 def _targets(node: ast.AST) -> list[ast.expr]:
     match node:
         case ast.Assign() | ast.Delete():
-            return [
-                t for target in node.targets for t in ast.walk(target) if isinstance(t, ast.Name | ast.Attribute)
-            ]
-        case ast.AnnAssign() | ast.AugAssign() | ast.NamedExpr():
+            return [t for target in node.targets for t in ast.walk(target) if isinstance(t, ast.Name | ast.Attribute)]
+        case ast.AnnAssign() | ast.AugAssign() | ast.NamedExpr() | ast.For() | ast.AsyncFor():
             return [node.target]
+        case ast.withitem(optional_vars=ast.expr() as bound):
+            return [bound]
     return []
 
 
-def _name(node: ast.stmt) -> str:
+def _name(node: ast.AST) -> str:
     targets = _targets(node)
     return getattr(node, "name", "") or (dotted(targets[0]) if targets else "")
 
 
 def _violation(rule: str, path: str, node: ast.AST, message: str, severity: Severity = "block") -> Violation:
-    return Violation(
-        rule=rule, path=path, line=getattr(node, "lineno", 0), message=message, fix=FIX, severity=severity
-    )
+    return Violation(rule=rule, path=path, line=getattr(node, "lineno", 0), message=message, fix=FIX, severity=severity)

@@ -20,13 +20,13 @@ def excuse(nodes: Sequence[str], room: Room, tree: str, how: Invocation) -> list
     if not nodes or len(nodes) > MOST:
         return []
     left, alone = list(nodes), set[str]()
-    for _ in range(TRIES):
-        with room.open(tree) as sandbox:
+    with room.open(tree) as sandbox:
+        for _ in range(TRIES):
             again = testing.execute(sandbox, how, left)
-        alone.update(node for node in again.passed if node in left)
-        left = [node for node in left if node not in alone]
-        if not left or again.status != "done":
-            break
+            alone.update(node for node in again.passed if node in left)
+            left = [node for node in left if node not in alone]
+            if not left or again.status != "done":
+                break
     if not alone:
         return []
     with room.open(tree) as sandbox:

@@ -87,17 +87,13 @@ def _on_test(change: Change, room: Room, sides: Layout) -> Iterator[Violation]:
     path, module = change.path, sides.is_module(change.path)
     if change.status == "deleted":
         yield (
-            _helper(path, "removed")
-            if not module
-            else _violation("base-test-deleted", path, "deleted or renamed away")
+            _helper(path, "removed") if not module else _violation("base-test-deleted", path, "deleted or renamed away")
         )
     elif change.new_mode == LINK:
         yield _violation("test-symlinked", path, "a test became, or is, a symbolic link")
     elif change.status == "modified":
         if change.old_mode and change.old_mode != change.new_mode:
-            yield _violation(
-                "test-mode-changed", path, f"{change.old_mode} became {change.new_mode}", severity="warn"
-            )
+            yield _violation("test-mode-changed", path, f"{change.old_mode} became {change.new_mode}", severity="warn")
         if not module:
             yield _helper(path, "changed")
         elif path.endswith(".py"):
@@ -134,9 +130,7 @@ def _in_source(change: Change, room: Room, sides: Layout) -> Iterator[Violation]
         yield _violation("unreadable", change.path, str(error)[:300], severity="warn" if sample else "block")
         return
     named = (
-        {node.name for node in ast.walk(base) if isinstance(node, ast.FunctionDef | ast.ClassDef)}
-        if base
-        else set()
+        {node.name for node in ast.walk(base) if isinstance(node, ast.FunctionDef | ast.ClassDef)} if base else set()
     )
     yield from (v for v in found if v.rule != "new-test-skipped" or v.message.partition(":")[0] not in named)
 

@@ -115,9 +115,7 @@ class _Reader:
         text = "".join(self._text)
         if len(text) > TEXT:
             text = f"{text[: TEXT // 2]}\n...\n{text[-TEXT // 2 :]}"
-        return Case(
-            id=node, outcome=self._outcome, message=self._message[:2_000], text=text, collection=collection
-        )
+        return Case(id=node, outcome=self._outcome, message=self._message[:2_000], text=text, collection=collection)
 
 
 def _node_id(case: dict[str, str]) -> str:

@@ -67,7 +67,9 @@ def _edited(path: str, room: Room) -> frozenset[str]:
         if old is None or new is None:
             return frozenset()
         before, after = outline(parse(old)).tests, outline(parse(new)).tests
-        return frozenset(n for n in after if n in before and meaning(before[n]) != meaning(after[n]))
+        return frozenset(
+            n for n in after if n in before and list(map(meaning, before[n])) != list(map(meaning, after[n]))
+        )
     except (Unreadable, Oversized, RecursionError):
         return frozenset()
 

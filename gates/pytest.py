@@ -38,9 +38,7 @@ def _at_base(gate: Gate, room: Room, how: Invocation) -> GateResult:
         found = testing.collect(sandbox, how)
         if found.broken:
             reasons = "; ".join(f"{f.path}:{f.line}: {f.message}" for f in found.failures[:3])
-            return _stopped(
-                gate, TestRun(status="error", why=f"cannot run at base: {reasons}", output=found.output)
-            )
+            return _stopped(gate, TestRun(status="error", why=f"cannot run at base: {reasons}", output=found.output))
         done = testing.execute(sandbox, how) if found.status == "done" else found
     if done.status == "empty":
         return GateResult(gate=gate.name, kind=gate.kind, status="skipped", summary="there are no tests at base")
@@ -98,9 +96,7 @@ class _Judgement:
         for node in self.base.passed if self.base else ():
             if node in done or _file(node) in guarded.broken or may_edit(_file(node), self.room):
                 continue
-            yield _failure(
-                node, f"passed at base, {'skipped' if node in guarded.skipped else 'not run any more'} now"
-            )
+            yield _failure(node, f"passed at base, {'skipped' if node in guarded.skipped else 'not run any more'} now")
 
     def _excusable(self, failures: Iterable[Failure]) -> list[str]:
         """New failures that may be flaky: not those of tests the candidate touches, nor required ones."""

@@ -16,6 +16,9 @@ from sandboxes.base import Sandbox
 OPTIONS = ("check", "--output-format=json", "--no-cache", "--no-respect-gitignore", "--force-exclude", "--no-fix")
 """A candidate's `.gitignore` must not hide files from the linter."""
 
+PLAIN = ("--select=E4,E7,E9,F",)
+"""For repositories that do not configure ruff: mistakes (pyflakes, and pycodestyle's errors), no matters of style."""
+
 SUPPRESSED = " (suppressed by a comment of this change)"
 
 
@@ -31,7 +34,7 @@ def ruff(gate: Gate, room: Room) -> GateResult:
     changed = [c.path for c in room.diff.changes if c.status != "deleted" and c.path.endswith((".py", ".pyi"))]
     try:
         with room.open(tree) as sandbox:
-            check = _Check(sandbox, gate)
+            check = _Check(sandbox, gate, () if _configured(room) else PLAIN)
             found = check(["."])
             hidden = _hidden(check, room, changed, found) if changed else []
     except ToolFailed as error:
@@ -41,7 +44,7 @@ def ruff(gate: Gate, room: Room) -> GateResult:
         gate=gate.name,
         kind=gate.kind,
         status="fail" if bad else "pass",
-        summary=f"{len(bad)} findings" if bad else "no findings",
+        summary=f"{len(bad)} finding{'' if len(bad) == 1 else 's'}" if bad else "no findings",
         failures=bad,
         notes=notes,
     )
@@ -50,8 +53,8 @@ def ruff(gate: Gate, room: Room) -> GateResult:
 class _Check:
     """Ruff in one sandbox, with the gate's time shared by all calls."""
 
-    def __init__(self, sandbox: Sandbox, gate: Gate) -> None:
-        self.sandbox, self.extra = sandbox, shlex.split(gate.command or "")
+    def __init__(self, sandbox: Sandbox, gate: Gate, plain: Sequence[str]) -> None:
+        self.sandbox, self.extra = sandbox, (*plain, *shlex.split(gate.command or ""))
         self.deadline = time.monotonic() + gate.timeout
         self.tool = tools.find(sandbox, "ruff")
 
@@ -90,6 +93,16 @@ def _findings(document: Any) -> list[Finding]:
             )
         )
     return found
+
+
+def _configured(room: Room) -> bool:
+    """Whether base says anywhere how ruff is to look at it."""
+    names = ((path, posixpath.basename(path)) for path in room.paths(room.base))
+    return any(
+        name in ("ruff.toml", ".ruff.toml")
+        or (name == "pyproject.toml" and b"[tool.ruff" in (base_content(room, path) or b""))
+        for path, name in names
+    )
 
 
 def _with_extended(room: Room, tree: str) -> tuple[str, tuple[str, ...]]:

@@ -48,12 +48,13 @@ _NAMED = re.compile(
 )
 _SHAPES = {rule: re.compile(pattern) for rule, pattern in _TOKENS.items()}
 
+_MASKED = re.compile(r"(?i)example|x{5,}|\*{3,}|\.{3}|<[^>]*>|\$\{|\{\{")
 _PLACEHOLDER = re.compile(
     r"(?i)example|sample|dummy|fake|placeholder|changeme|change[-_]me|your[-_]|redacted|notasecret|not[-_]a[-_]|"
     r"x{5,}|\*{3,}|\.{3}|<[^>]*>|\$\{|\{\{|\$\(|%\(|%s|abcdef|123456|foobar|lorem"
 )
 _CODE = re.compile(
-    r"[()\[\]{}<>$\\|]|^(?:os|env|self|config|settings|process|data|args)\b|^[a-z_]+(?:\.[A-Za-z_]+)+$|::|://"
+    r"[()\[\]{}<>$\\|]|^(?:os|env|self|config|settings|process|data|args)\b|^[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+$|::|://"
 )
 _WEAK = frozenset(
     (
@@ -101,7 +102,8 @@ def _guessed(number: int, text: str) -> Iterator[Secret]:
         value = match[2]
         mixed = re.search(r"\d", value) and re.search(r"[A-Za-z]", value)
         known = any(shape.search(value) for shape in _SHAPES.values())
-        if mixed and not known and not _CODE.search(value) and _random_enough(value, 3.5):
+        telling = not _CODE.search(value) and not _PLACEHOLDER.search(value)
+        if mixed and telling and not known and _random_enough(value, 3.5):
             yield Secret("random-value", number, value)
 
 
@@ -124,7 +126,7 @@ def _pieces(lines: Sequence[tuple[int, str]]) -> Iterator[tuple[int, str]]:
 
 def _random_enough(value: str, bits: float) -> bool:
     """Whether the characters of `value` vary like those of a secret, in bits of Shannon entropy a character."""
-    if _PLACEHOLDER.search(value):
+    if _MASKED.search(value):
         return False
     counts = Counter(value).values()
     return -sum(n / len(value) * math.log2(n / len(value)) for n in counts) >= bits

@@ -41,9 +41,7 @@ def security(gate: Gate, room: Room) -> GateResult:
         gate=gate.name,
         kind=gate.kind,
         status="fail" if bad else "pass",
-        summary=f"{len(leaks)} credentials, {len(dangers)} new findings"
-        if bad
-        else "no credentials, no new findings",
+        summary=f"{len(leaks)} credentials, {len(dangers)} new findings" if bad else "no credentials, no new findings",
         failures=bad,
         notes=(*dependency_notes(room.diff.changes, room), *unread),
     )
@@ -104,9 +102,7 @@ def _config(room: Room) -> tuple[str, ...]:
     data = base_content(room, "pyproject.toml")
     if data is not None and b"[tool.bandit" in data:
         return ("-c", "pyproject.toml")
-    return next(
-        (("-c", name) for name in ("bandit.yaml", "bandit.yml") if base_content(room, name) is not None), ()
-    )
+    return next((("-c", name) for name in ("bandit.yaml", "bandit.yml") if base_content(room, name) is not None), ())
 
 
 def _findings(sandbox: Sandbox, command: Sequence[str], paths: Sequence[str], timeout: int) -> Iterator[Finding]:

@@ -25,11 +25,13 @@ class Unreadable(Exception):
 class Module(msgspec.Struct, frozen=True):
     """A test module taken apart."""
 
-    tests: dict[str, Function]
-    """By qualified name; of several with one name the last, as Python sees it."""
+    tests: dict[str, tuple[Function, ...]]
+    """By qualified name, every definition: branches may hold one each, and of others the last one counts."""
     classes: dict[str, ast.ClassDef]
-    rest: tuple[tuple[str, ast.stmt], ...]
-    """Every other statement of the module and of its test classes, with the class it stands in."""
+    imports: tuple[tuple[str, ast.stmt], ...]
+    """Names that imports bind."""
+    rest: tuple[tuple[str, ast.AST], ...]
+    """Everything else of the module and of its classes, with the class it stands in."""
 
 
 def parse(data: bytes) -> ast.Module:
@@ -51,30 +53,47 @@ def outline(tree: ast.Module, known: frozenset[str] = frozenset()) -> Module:
 
     Docstrings and imports are left out of the rest.
     """
-    tests: dict[str, Function] = {}
+    tests: dict[str, tuple[Function, ...]] = {}
     classes: dict[str, ast.ClassDef] = {}
-    rest: list[tuple[str, ast.stmt]] = []
+    imports: list[tuple[str, ast.stmt]] = []
+    rest: list[tuple[str, ast.AST]] = []
     for where, node in _statements(tree.body, ""):
-        name = f"{where}.{node.name}" if where and hasattr(node, "name") else getattr(node, "name", "")
         match node:
             case ast.FunctionDef() | ast.AsyncFunctionDef() if node.name.startswith("test") or node.name in known:
-                tests[name] = node
+                name = _inside(where, node.name)
+                tests[name] = (*tests.get(name, ()), node)
             case ast.ClassDef():
+                name = _inside(where, node.name)
+                tests = {test: found for test, found in tests.items() if not test.startswith(f"{name}.")}
                 classes[name] = node
             case ast.Import() | ast.ImportFrom():
-                continue
+                imports += [(alias.asname or alias.name.split(".")[0], node) for alias in node.names]
             case ast.Expr(value=ast.Constant(value=str())):
                 continue
             case _:
                 rest.append((where, node))
-    return Module(tests, classes, tuple(rest))
+    return Module(tests, classes, tuple(imports), tuple(rest))
 
 
-def _statements(body: list[ast.stmt], where: str) -> Iterator[tuple[str, ast.stmt]]:
+def _statements(body: list[ast.stmt], where: str) -> Iterator[tuple[str, ast.AST]]:
+    """Every statement that is executed on import, with its class. Of compound ones, the condition and the parts."""
     for node in body:
-        yield where, node
-        if isinstance(node, ast.ClassDef):
-            yield from _statements(node.body, f"{where}.{node.name}" if where else node.name)
+        match node:
+            case ast.ClassDef():
+                yield where, node
+                yield from _statements(node.body, _inside(where, node.name))
+            case ast.If(test=test):
+                yield where, test
+                yield from _statements([*node.body, *node.orelse], where)
+            case ast.Try() | ast.TryStar():
+                handlers = [statement for handler in node.handlers for statement in handler.body]
+                yield from _statements([*node.body, *handlers, *node.orelse, *node.finalbody], where)
+            case _:
+                yield where, node
+
+
+def _inside(where: str, name: str) -> str:
+    return f"{where}.{name}" if where else name
 
 
 def dump(node: ast.AST) -> str:
@@ -147,6 +166,4 @@ def dotted(node: ast.AST | None) -> str:
 
 
 def _is_docstring(node: ast.stmt) -> bool:
-    return (
-        isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
-    )
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)

@@ -173,7 +173,7 @@ class _Place:
         return self.sandbox.run(
             ["/bin/sh", "-c", START, "sh", program, json.dumps(how.roots), *options, *how.extra, *args, *select],
             timeout=how.left(),
-            env={"PYTHONHASHSEED": "0", "PYTHONPYCACHEPREFIX": f"{self.path}/pyc", "PYTEST_ADDOPTS": ""},
+            env={"PYTHONHASHSEED": "0", "PYTEST_ADDOPTS": ""},
         )
 
     def problem(self, result: Result, good: tuple[int, ...]) -> TestRun | None:

@@ -55,11 +55,7 @@ def layout(room: Room) -> Layout:
     config, settings = pytest_config(room)
     own = settings.get("python_files", ())
     own = (
-        own.split()
-        if isinstance(own, str)
-        else [p for p in own if isinstance(p, str)]
-        if isinstance(own, list)
-        else []
+        own.split() if isinstance(own, str) else [p for p in own if isinstance(p, str)] if isinstance(own, list) else []
     )
     patterns = (*PATTERNS, *(p for p in own if p not in ("*.py", "*")))
     found = Layout(config, patterns, frozenset())
