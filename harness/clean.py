@@ -26,7 +26,7 @@ _REMOVED = (
     # of one without an end the text is kept, or a program could hide all that follows
     "|(?<=\x1b)[ -/]*+[0-~])?"  # the other escapes (ECMA-35)
 )
-_BREAKS = re.compile("[\r\u2028\u2029](?:(?<=\r)\r*+\n)?")
+_BREAKS = re.compile("[\r\u2028\u2029](?:(?<=\r)\r*+\n?)?")
 _SURROGATES = re.compile("[\ud800-\udfff]")
 _SELECTORS = re.compile("([\ufe0e\ufe0f])[\ufe0e\ufe0f]+")
 
@@ -34,7 +34,7 @@ _SELECTORS = re.compile("([\ufe0e\ufe0f])[\ufe0e\ufe0f]+")
 def clean(text: str) -> str:
     """`text` without terminal control sequences, control and invisible characters; tab and newline stay.
 
-    A carriage return becomes a newline, so nothing can be overwritten out of sight. Emoji variation selectors
+    Carriage returns become a newline, so nothing can be overwritten out of sight. Emoji variation selectors
     stay, but never two in a row, which is a channel for hidden data. Lone surrogates become U+FFFD, so that the
     result always encodes. Bidirectional controls, tag characters and the like have no use in a log, and several
     against its reader (CVE-2021-42574).
