@@ -40,10 +40,9 @@ def line(where: Path, *args: str) -> str:
 
 def write(root: Path, files: Files) -> None:
     for path, content in files.items():
-        target = os.path.join(os.fsencode(root), path if isinstance(path, bytes) else os.fsencode(path))
-        os.makedirs(os.path.dirname(target), exist_ok=True)
-        with open(target, "wb") as file:
-            file.write(content)
+        target = root / os.fsdecode(path)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(content)
 
 
 def repository(root: Path, files: Files | None = None, message: str = "first") -> Path:
@@ -76,7 +75,7 @@ def snapshot(root: Path) -> dict[str, tuple[int, bytes]]:
         mode = path.lstat().st_mode
         content = b""
         if stat.S_ISLNK(mode):
-            content = os.fsencode(os.readlink(path))
+            content = os.fsencode(path.readlink())
         elif stat.S_ISREG(mode):
             content = path.read_bytes()
         found[str(path.relative_to(root))] = (mode, content)
@@ -104,7 +103,7 @@ KINDS = {"commit": 1, "tree": 2, "blob": 3, "tag": 4}
 
 
 def oid(kind: str, data: bytes) -> str:
-    return hashlib.sha1(f"{kind} {len(data)}\0".encode() + data).hexdigest()
+    return hashlib.sha1(f"{kind} {len(data)}\0".encode() + data, usedforsecurity=False).hexdigest()
 
 
 def header(kind: int, size: int) -> bytes:
@@ -118,7 +117,7 @@ def header(kind: int, size: int) -> bytes:
 
 def packed(raw: Iterable[bytes], count: int) -> bytes:
     content = b"PACK" + (2).to_bytes(4) + count.to_bytes(4) + b"".join(raw)
-    return content + hashlib.sha1(content).digest()
+    return content + hashlib.sha1(content, usedforsecurity=False).digest()
 
 
 def pack_of(objects: Iterable[Object]) -> bytes:
@@ -153,7 +152,7 @@ def traps(marker: Path, worktree_filters: bool = True) -> str:
     """A configuration in which whatever git may start leaves its name in the file `marker`."""
 
     def touch(what: str) -> str:
-        return f'"sh -c \'echo {what} >>{marker}; cat\'"'
+        return f"\"sh -c 'echo {what} >>{marker}; cat'\""
 
     return f"""
 [core]

@@ -13,9 +13,7 @@ from harness.repo.store import Store
 _LOCK_SECONDS = 5.0
 """A lock on our own branch that is older belongs to a git that was killed with the harness that started it."""
 
-_WHO = {
-    f"GIT_COMMITTER_{field}": value for field, value in (("NAME", "Loopwright"), ("EMAIL", "loopwright@localhost"))
-}
+_WHO = {f"GIT_COMMITTER_{field}": value for field, value in (("NAME", "Loopwright"), ("EMAIL", "loopwright@localhost"))}
 
 
 def check_branch(branch: str) -> None:

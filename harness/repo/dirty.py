@@ -40,9 +40,7 @@ def uncommitted(place: Place) -> Uncommitted:
         staged = run(place, "diff-index", "--cached", "--raw", "-z", "--no-renames", "--ignore-submodules", "HEAD")
         index = run(place, "ls-files", "--stage", "--debug", "-z")
         bits = run(place, "config", "--type=bool", "--default=true", "core.fileMode") == b"true\n"
-        others = run(
-            place, "ls-files", "--others", "--exclude-standard", "--directory", "--no-empty-directory", "-z"
-        )
+        others = run(place, "ls-files", "--others", "--exclude-standard", "--directory", "--no-empty-directory", "-z")
     except GitFailed:
         return Uncommitted()
     root = os.fsencode(place.work_tree or place.git_dir)

@@ -155,9 +155,7 @@ def _changes(place: Place, base: str, tree: str, intake: Intake, bounds: Bounds)
 
 def _check_sizes(place: Place, changes: tuple[RawChange, ...], intake: Intake) -> None:
     """One small object can stand at many paths, so the checkout is what has to be counted."""
-    blobs = [
-        each.new for each in changes if each.change.new_mode.startswith("1") and each.change.new_mode != "160000"
-    ]
+    blobs = [each.new for each in changes if each.change.new_mode.startswith("1") and each.change.new_mode != "160000"]
     wanted = "\n".join([*dict.fromkeys(blobs), ""]).encode()
     told = run(place, "cat-file", "--batch-check", stdin=wanted).decode().splitlines()
     sizes: dict[str, int] = {}

@@ -79,9 +79,7 @@ def _object(reader: "_Reader", intake: Intake) -> int:
 
 def _check(size: int, intake: Intake) -> None:
     if size > intake.blob:
-        raise Rejected(
-            "size", "", f"an object of {size} bytes, of {intake.blob} allowed", "do not add large files"
-        )
+        raise Rejected("size", "", f"an object of {size} bytes, of {intake.blob} allowed", "do not add large files")
 
 
 def _varint(data: bytes) -> tuple[int, bytes]:

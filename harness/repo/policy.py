@@ -24,9 +24,7 @@ def check(changes: tuple[RawChange, ...], target: Callable[[str], bytes]) -> Non
         change = each.change
         if _SUBMODULE in (change.old_mode, change.new_mode):
             fix = "remove the .git directory inside it, or leave the submodule as it was"
-            raise Rejected(
-                "submodule", change.path, "a repository inside the repository was added or changed", fix
-            )
+            raise Rejected("submodule", change.path, "a repository inside the repository was added or changed", fix)
         if change.status == "deleted":
             continue
         if change.new_mode not in (_FILE, _PROGRAM, _LINK):

@@ -60,9 +60,7 @@ def discover(path: Path) -> Repository:
             raise NotADirectoryError(20, "not a directory")
     except (OSError, RuntimeError) as error:
         why = getattr(error, "strerror", None) or str(error)
-        raise NotARepository(
-            f"{path} is not a git repository", why, "name the directory of a repository"
-        ) from None
+        raise NotARepository(f"{path} is not a git repository", why, "name the directory of a repository") from None
 
     def ask(question: str) -> str:
         return text(run(None, "rev-parse", question, cwd=start, seconds=30))

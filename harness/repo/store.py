@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from harness.repo import intake, seed, trees
-from harness.repo.errors import BaseRefused, GitFailed, RepoError
+from harness.repo.errors import BaseRefused, GitFailed, RepoError, TooLarge
 from harness.repo.git import ID, MEBI, Place, name, run, text
 from harness.repo.lock import locked
 from harness.repo.objects import Objects
@@ -54,7 +54,8 @@ class Store:
     def adopt(self, base: Base) -> None:
         """Copy every object `base` reaches that is not here yet. Idempotent.
 
-        Raises `BaseRefused` when the user's repository lacks or has broken objects (a partial clone, damage).
+        Raises `BaseRefused` when the user's repository lacks or has broken objects (a partial clone, damage), or
+        when the tree names more paths than anyone wrote.
         """
         ref = f"refs/bases/{base.commit}"
         if _exists(self.place, ref):
@@ -67,10 +68,11 @@ class Store:
                 _copy(self.repository.git_dir, self.place, base.commit)
                 _settle_shallow(self.repository.git_dir, self.place)
                 self._check(base)
+                self._objects.listing(base.tree)
+            except TooLarge as error:
+                raise BaseRefused(f"the base {base.commit[:12]} is too large", error.what, error.fix) from None
             except GitFailed as error:
-                fix = (
-                    "run `git fsck`; in a partial clone, `git fetch --refetch --no-filter` brings what is missing"
-                )
+                fix = "run `git fsck`; in a partial clone, `git fetch --refetch --no-filter` brings what is missing"
                 what = f"the base {base.commit[:12]} cannot be copied"
                 raise BaseRefused(what, f"objects are missing or broken: {error.why}", fix) from None
             run(self.place, "update-ref", ref, base.commit)

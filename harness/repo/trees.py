@@ -93,12 +93,13 @@ def _compare(place: Place, cap: int, *args: str, bounds: Bounds | None = None) -
 def compose(place: Place, listing: Callable[[str], Listing], onto: str, take: Mapping[str, str | None]) -> str:
     """The tree `onto` with each path of `take` as it is in the tree named for it, or without it for None.
 
-    A path may name a directory: all of it is taken or removed. Later paths win over earlier ones, and a file
-    that stands where a directory has to be gives way. Raises `PathMissing` when a tree lacks the path.
+    A path may name a directory: all of it is taken or removed. Removals come first; then later paths win over
+    earlier ones, and a file that stands where a directory has to be gives way, as a directory does to a file.
+    Raises `PathMissing` when a tree lacks the path.
     """
     before = listing(onto)
     after = dict(before)
-    for path, source in take.items():
+    for path, source in sorted(take.items(), key=lambda item: item[1] is not None):
         for gone in _at_or_below(after, path):
             del after[gone]
         if source is None:
