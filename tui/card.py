@@ -1,0 +1,193 @@
+"""A run in one row: its state in a word and a mark, its gates as lights, its figures."""
+
+from typing import NamedTuple
+
+from harness.events import DiffStat, GateFinished, Outcome
+from harness.goal import MICRO
+from harness.journal import Iteration, Phase, State, Summary
+from tui.follow import Tail
+from tui.text import Line, Tone, one_line
+
+ENDED: dict[Outcome, tuple[str, Tone]] = {
+    "succeeded": ("✓", "good"),
+    "already_satisfied": ("✓", "good"),
+    "blocked": ("!", "warn"),
+    "exhausted": ("✗", "bad"),
+    "stuck": ("✗", "bad"),
+    "refused": ("✗", "bad"),
+    "failed": ("✗", "bad"),
+    "cancelled": ("–", "dim"),
+}
+PHASES: dict[Phase, tuple[str, str, Tone]] = {
+    "created": ("starting", "●", "live"),
+    "baseline": ("baseline", "◆", "gate"),
+    "making": ("making", "●", "live"),
+    "judging": ("judging", "◆", "gate"),
+    "checking": ("checking", "●", "live"),
+    "publishing": ("publishing", "●", "live"),
+    "finished": ("finished", "–", "dim"),
+}
+INTERRUPTED: tuple[str, str, Tone] = ("interrupted", "‖", "warn")
+STOPPING: tuple[str, str, Tone] = ("stopping", "○", "warn")
+LIGHTS: dict[str, Tone] = {"✓": "good", "✗": "bad", "…": "gate", "·": "dim"}
+"""What a gate's light says: green, red, running, has not spoken."""
+
+
+class Light(NamedTuple):
+    """One gate of the newest iteration that has any: its name, cut to what tells it from the others, and its mark."""
+
+    name: str
+    mark: str
+
+
+class Card(NamedTuple):
+    """What a row shows. Times are microseconds since 1970, money is micro-dollars."""
+
+    run: str
+    word: str
+    mark: str
+    tone: Tone
+    live: bool
+    goal: str
+    iteration: int
+    iterations: int
+    """The limit."""
+    lights: tuple[Light, ...]
+    cost: int
+    budget: int
+    started: int
+    until: int | None
+    """When its clock stopped; None while it runs, 0 when that is not known."""
+    diff: DiffStat | None
+
+
+def of_tail(tail: Tail) -> Card:
+    """The row of a run that is followed."""
+    state = tail.state
+    word, mark, tone = _standing(tail)
+    best = state.best
+    return Card(
+        run=state.run,
+        word=word,
+        mark=mark,
+        tone=tone,
+        live=not tail.over,
+        goal=one_line(state.created.goal.text) if state.created else "",
+        iteration=state.iterations[-1].n if state.iterations else 0,
+        iterations=state.limits.iterations,
+        lights=lights(state),
+        cost=state.cost,
+        budget=state.limits.micro_usd,
+        started=state.started,
+        until=state.ended or (state.touched if tail.over else None),
+        diff=best.diff if best else None,
+    )
+
+
+def _standing(tail: Tail) -> tuple[str, str, Tone]:
+    if tail.state.finished:
+        return _ended(tail.state.finished.outcome)
+    if tail.interrupted:
+        return INTERRUPTED
+    return STOPPING if tail.stopping else PHASES[tail.state.phase]
+
+
+def _ended(outcome: Outcome) -> tuple[str, str, Tone]:
+    return (outcome, *ENDED[outcome])
+
+
+def of_summary(row: Summary) -> Card:
+    """The row of a run that nobody has looked into yet; unless it has finished, it is an interrupted one."""
+    word, mark, tone = _ended(row.outcome) if row.phase == "finished" and row.outcome else INTERRUPTED
+    return Card(
+        run=row.run,
+        word=word,
+        mark=mark,
+        tone=tone,
+        live=False,
+        goal=one_line(row.goal),
+        iteration=row.iterations,
+        iterations=row.max_iterations,
+        lights=(),
+        cost=row.cost,
+        budget=row.limit,
+        started=row.created,
+        until=row.ended,
+        diff=row.diff,
+    )
+
+
+def unreadable(row: Summary) -> Card:
+    """The row of a run whose events cannot be read."""
+    return of_summary(row)._replace(word="unreadable", mark="?", tone="bad")
+
+
+def judged(state: State) -> Iteration | None:
+    """The newest iteration about which a gate has spoken, or is about to."""
+    asked = {gate.iteration for gate in state.running if gate.place == "candidate"}
+    for iteration in reversed(state.iterations):
+        if iteration.gates or iteration.n in asked:
+            return iteration
+    return None
+
+
+def lights(state: State) -> tuple[Light, ...]:
+    """A light for each gate, in the order in which base was judged."""
+    iteration = judged(state)
+    spoken: dict[str, GateFinished] = iteration.gates if iteration else {}
+    running = {gate.gate for gate in state.running}
+    names = list(dict.fromkeys((*state.baseline, *spoken, *(gate.gate for gate in state.running))))
+    marks = []
+    for name in names:
+        if name in running:
+            marks.append("…")
+        else:
+            marks.append(("✓" if spoken[name].green else "✗") if name in spoken else "·")
+    return tuple(Light(short, mark) for short, mark in zip(_short(names), marks, strict=True))
+
+
+def _short(names: list[str]) -> list[str]:
+    """Each name cut to the fewest letters that no other one begins with."""
+    short = []
+    for name in names:
+        size = 1
+        while size < len(name) and any(other != name and other.startswith(name[:size]) for other in names):
+            size += 1
+        short.append(name[:size].capitalize())
+    return short
+
+
+def lamps(card: Card) -> Line:
+    """The lights as spans."""
+    spans: list[tuple[str, Tone]] = []
+    for light in card.lights:
+        spans += [(light.name, "dim"), (f"{light.mark} ", LIGHTS[light.mark])]
+    return tuple(spans)
+
+
+def steps(card: Card) -> str:
+    """Iterations begun, and how many there may be."""
+    return f"{card.iteration}/{card.iterations}"
+
+
+def elapsed(card: Card, now: int) -> str:
+    """The time since the run began, until it ended; empty where that is not known."""
+    return "" if card.until == 0 else clock((now if card.until is None else card.until) - card.started)
+
+
+def clock(micros: int) -> str:
+    """A duration as m:ss, or h:mm:ss from an hour on."""
+    minutes, seconds = divmod(max(micros, 0) // MICRO, 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
+
+
+def dollars(micro_usd: int) -> str:
+    """Money to the cent; below a cent to the hundredth of one."""
+    return f"{micro_usd / MICRO:.2f}" if micro_usd >= MICRO // 100 or not micro_usd else f"{micro_usd / MICRO:.4f}"
+
+
+def gauge(part: int, whole: int, width: int) -> str:
+    """A bar of `width` cells, filled by the share of `part` in `whole`; anything at all is a cell."""
+    full = min(width, max(part * width // whole, part > 0)) if whole > 0 else 0
+    return "█" * full + "░" * (width - full)

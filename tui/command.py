@@ -1,0 +1,93 @@
+"""`loopwright watch` and `loopwright tui`: both only read the journal, so they come and go as they please."""
+
+import os
+import sys
+from typing import IO, Any
+
+import click
+import msgspec
+
+from harness.config import places
+from harness.journal import Journal, Record, line
+from tui.card import dollars, of_tail, steps
+from tui.follow import Tail
+from tui.plain import Watch
+
+
+class NoTerminal(click.ClickException):
+    """The full screen has nowhere to be drawn: what, why and the fix (exit code 2)."""
+
+    exit_code = 2
+
+    def __init__(self, why: str) -> None:
+        self.what, self.why = "the full screen needs a terminal", why
+        self.fix = "see the same as plain lines with: loopwright watch"
+        super().__init__(f"{self.what}: {why}")
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        """Print it on stderr."""
+        click.echo(f"{click.style('error:', fg='red', bold=True)} {self.what}", err=True)
+        click.echo(f"  why: {self.why}\n  fix: {self.fix}", err=True)
+
+
+@click.command()
+@click.argument("runs", nargs=-1, metavar="[RUN]...")
+@click.option("--all", "whole", is_flag=True, help="Begin with each run's first event, not with the next one.")
+@click.option("--json", "as_json", is_flag=True, help="Every record as one JSON line.")
+def watch(runs: tuple[str, ...], whole: bool, as_json: bool) -> None:
+    """Follow runs as plain lines until they have ended: each RUN, or all that have not.
+
+    RUN is an id, the start of one, or `last`. Ctrl-C ends the watching at once; the runs go on.
+    """
+    with Journal(places().home / "journal.db") as journal:
+        watched = Watch(journal, tuple(dict.fromkeys(map(journal.resolve, runs))), whole=whole)
+        for text in _begin(watched):
+            click.echo(text, err=True)
+        prefix = "{0}  " if len(runs) != 1 else ""
+        for tail, record in watched.follow():
+            _show(tail, record, prefix.format(tail.run), as_json)
+
+
+def _begin(watched: Watch) -> list[str]:
+    """What is watched, for stderr: stdout is for what happens."""
+    texts = [_standing(tail) for run, tail in watched.tails.items() if run not in watched.lost]
+    if watched.lost:
+        texts.append(f"interrupted, to be resumed with `loopwright resume RUN`: {', '.join(watched.lost)}")
+    return texts or ['no run is going on; start one with: loopwright run "what is wanted"']
+
+
+def _standing(tail: Tail) -> str:
+    finished = tail.state.finished
+    if finished:
+        return f"{tail.run} has ended: {finished.outcome}: {finished.reason}"
+    card = of_tail(tail)
+    return f"{tail.run}: {card.word}, iteration {steps(card)}, ${dollars(card.cost)} of ${dollars(card.budget)}"
+
+
+def _show(tail: Tail, record: Record | None, prefix: str, as_json: bool) -> None:
+    if record is None:
+        gone = "interrupted: its process is gone; go on with: loopwright resume"
+        click.echo(f"{prefix}{gone} {tail.run}", err=as_json)
+    elif as_json:
+        click.echo(msgspec.json.encode(record))
+    elif (text := line(record, tail.state.started)) is not None:
+        click.echo(prefix + text)
+
+
+@click.command()
+@click.argument("run", required=False)
+def tui(run: str | None) -> None:
+    """Watch all runs on the full screen, or RUN (an id, the start of one, or `last`). Leaving it stops nothing."""
+    if os.environ.get("TERM", "") in ("", "dumb"):
+        raise NoTerminal(f"TERM is {os.environ.get('TERM') or 'not set'}")
+    for stream in (sys.stdin, sys.stdout, sys.stderr):
+        if not stream.isatty():
+            raise NoTerminal(f"{stream.name.strip('<>')} is not one")
+    with Journal(places().home / "journal.db") as journal:
+        first = journal.resolve(run) if run else None
+        from tui.app import Loopwright
+
+        app = Loopwright(journal, first)
+        app.run()
+        if app.return_code:
+            raise click.exceptions.Exit(app.return_code)

@@ -1,0 +1,75 @@
+"""All runs as rows, kept up to date with little reading: the living ones at each look, the others when seen."""
+
+import time
+from collections.abc import Iterable
+
+from harness.journal import Journal, JournalError, Summary
+from tui.card import Card, of_summary, of_tail, unreadable
+from tui.follow import Roll, Tail
+
+LOADING = 0.02
+"""Seconds of one look that go into runs that are only being looked at."""
+
+
+class Fleet:
+    """The rows, newest first."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+        self._roll = Roll(journal)
+        self._rows: dict[str, Summary] = {}
+        self._open: set[str] = set()
+        """Runs that have not finished, whether anybody pursues them or not."""
+        self._tails: dict[str, Tail] = {}
+        self._known: dict[str, Card] = {}
+        self.cards: list[Card] = []
+        self.trouble = ""
+        """Why the journal could not be read at the last look; empty when it could."""
+
+    def look(self, seen: Iterable[str] = ()) -> bool:
+        """Bring the rows up to date; `seen` are the runs on the screen. Whether any row changed."""
+        try:
+            changed = self._roll.look() and self._list()
+            self.trouble = ""
+        except JournalError as error:
+            self.trouble = str(error)
+            return False
+        for run in self._open:
+            changed |= self._update(run, load=False)
+        deadline = time.monotonic() + LOADING
+        for run in seen:
+            if run in self._rows and run not in self._tails and time.monotonic() < deadline:
+                changed |= self._update(run, load=True)
+        if changed:
+            self.cards = [self._known[run] for run in self._rows]
+        return changed
+
+    def _list(self) -> bool:
+        """Take over the list as it was read again; whether it changed."""
+        before, self._rows = self._rows, {row.run: row for row in self._roll.rows}
+        self._open = {row.run for row in self._roll.rows if row.phase != "finished"}
+        fresh = [row for run, row in self._rows.items() if before.get(run) != row]
+        for row in fresh:
+            if row.run not in self._tails:
+                self._known[row.run] = of_summary(row)
+        return bool(fresh) or len(before) != len(self._rows)
+
+    def _update(self, run: str, load: bool) -> bool:
+        try:
+            card = self._card(run, load)
+        except JournalError:
+            card = unreadable(self._rows[run])
+        changed = card != self._known[run]
+        self._known[run] = card
+        return changed
+
+    def _card(self, run: str, load: bool) -> Card:
+        tail = self._tails.get(run)
+        held = self._journal.is_held(run)
+        if tail is None:
+            if not load and not held:
+                return self._known[run]
+            tail = self._tails[run] = Tail(self._journal, run)
+        elif held or not tail.over:
+            tail.look()
+        return of_tail(tail)

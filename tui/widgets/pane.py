@@ -1,0 +1,244 @@
+"""A pane of any length that draws only what is seen: rows are computed when they come into view."""
+
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
+from itertools import accumulate
+from typing import ClassVar, Generic, TypeVar
+
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.geometry import Size
+from textual.message import Message
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+from tui.text import Line
+from tui.widgets.paint import CLASSES, paint
+
+T = TypeVar("T")
+U = TypeVar("U")
+GUTTER = 1
+"""Cells before the items of a pane with a cursor, where the cursor's mark stands."""
+
+
+def _one(item: object, width: int) -> int:
+    return 1
+
+
+class Pane(ScrollView, Generic[T], can_focus=True, inherit_bindings=False):
+    """Items one below the other, each drawn on its own rows by `draw` and measured by `height`.
+
+    With `choose` one of them is under a cursor, and Enter posts `Chosen`; without, the keys scroll. With `follow` the
+    newest item stays in view while the reader is at the tail, and nothing ever moves while the reader is not.
+    """
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = CLASSES | {"pane--cursor"}
+    ALLOW_SELECT = False
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up,k", "step(-1)", "Up", show=False, id="pane.up"),
+        Binding("down,j", "step(1)", "Down", show=False, id="pane.down"),
+        Binding("pageup,b", "page(-1)", "Page up", show=False, id="pane.pageup"),
+        Binding("pagedown,space", "page(1)", "Page down", show=False, id="pane.pagedown"),
+        Binding("home,g", "first", "First", show=False, id="pane.first"),
+        Binding("end,G", "last", "Last, and follow", show=False, id="pane.last"),
+        Binding("enter", "choose", "Open", id="pane.open"),
+    ]
+
+    class Moved(Message):
+        """Another item is under the cursor."""
+
+    class Chosen(Message, Generic[U]):
+        """Enter, or a click on the item under the cursor."""
+
+        def __init__(self, item: U) -> None:
+            super().__init__()
+            self.item = item
+
+    def __init__(
+        self,
+        draw: Callable[[T, int], Sequence[Line]],
+        height: Callable[[T, int], int] = _one,
+        *,
+        choose: bool = False,
+        follow: bool = False,
+        empty: str = "",
+        id: str | None = None,
+    ) -> None:
+        super().__init__(id=id)
+        self._draw, self._height = draw, height
+        self._choose, self._follow, self._empty = choose, follow, empty
+        self.items: list[T] = []
+        self.cursor = 0
+        self._tops = [0]
+        """The row at which each item begins, and the number of all rows behind the last."""
+        self._width = 0
+        self._drawn: dict[int, Sequence[Line]] = {}
+
+    @property
+    def at_tail(self) -> bool:
+        """Whether the reader looks at the newest item."""
+        last = not self._choose or self.cursor >= len(self.items) - 1
+        return last and self.scroll_offset.y >= self.max_scroll_y
+
+    @property
+    def chosen(self) -> T | None:
+        """The item under the cursor."""
+        return self.items[self.cursor] if self._choose and self.items else None
+
+    @property
+    def seen(self) -> list[T]:
+        """The items in view."""
+        top = self.scroll_offset.y
+        return self.items[self._at(top) : self._at(top + max(self.size.height, 1) - 1) + 1]
+
+    def replace(self, items: Sequence[T], key: Callable[[T], object] | None = None) -> None:
+        """Show `items` instead; the cursor stays on the item of the same `key`, wherever that is now."""
+        held, row = self.chosen, self._tops[self.cursor] - self.scroll_offset.y
+        self.items = list(items)
+        self._measure()
+        if key and held is not None:
+            keys = [key(item) for item in self.items]
+            self.cursor = keys.index(key(held)) if key(held) in keys else self.cursor
+        self.cursor = max(0, min(self.cursor, len(self.items) - 1))
+        if self._choose:
+            self._show_row(self._tops[self.cursor] - row if key and row >= 0 else self.scroll_offset.y)
+        self.refresh()
+
+    def append(self, items: Sequence[T]) -> None:
+        """Add `items` at the end."""
+        if not items:
+            return
+        follow = self._follow and self.at_tail
+        self.items += items
+        self._tops += accumulate((self._rows(item) for item in items), initial=self._tops.pop())
+        self._resize_rows()
+        if follow:
+            self.action_last()
+        self.refresh()
+
+    def prepend(self, items: Sequence[T]) -> None:
+        """Add `items` at the beginning; what is in view stays where it is."""
+        if not items:
+            return
+        tops = list(accumulate((self._rows(item) for item in items), initial=0))
+        row = self.scroll_offset.y + tops[-1]
+        self._tops = tops[:-1] + [tops[-1] + top for top in self._tops]
+        self.items[:0] = items
+        self.cursor += len(items)
+        self._resize_rows()
+        self._show_row(row)
+        self.refresh()
+
+    def redraw(self) -> None:
+        """Draw the same items again: the time has gone on, or what they are drawn with has changed."""
+        self._drawn.clear()
+        self.refresh()
+
+    def _rows(self, item: T) -> int:
+        return self._height(item, self._width) if self._width else 1
+
+    def _measure(self) -> None:
+        self._tops = list(accumulate((self._rows(item) for item in self.items), initial=0))
+        self._resize_rows()
+
+    def _resize_rows(self) -> None:
+        self._drawn.clear()
+        self.virtual_size = Size(self._width, self._tops[-1])
+
+    def _at(self, row: int) -> int:
+        """The item on a row; the last one behind the end."""
+        return max(0, min(bisect_right(self._tops, row) - 1, len(self.items) - 1))
+
+    def _show_row(self, row: int) -> None:
+        """Bring `row` to the top of the view, as far as that can be."""
+        self.scroll_to(y=max(0, min(row, self.max_scroll_y)), animate=False, force=True, immediate=True)
+
+    def on_resize(self, event: events.Resize) -> None:
+        width = max(0, self.scrollable_content_region.width - (GUTTER if self._choose else 0))
+        follow = self._follow and self.at_tail
+        if width != self._width:
+            top = self._at(self.scroll_offset.y)
+            self._width = width
+            self._measure()
+            self._show_row(self._tops[top])
+        if follow:
+            self.action_last()
+
+    def render_line(self, y: int) -> Strip:
+        width, base = self.size.width, self.rich_style
+        row = self.scroll_offset.y + y
+        if not self.items:
+            return paint(self, ((f" {self._empty}" if y == 0 else "", "dim"),), width, base)
+        if row >= self._tops[-1]:
+            return Strip.blank(width, base)
+        at = self._at(row)
+        line = self._lines(at)[row - self._tops[at]]
+        if self._choose:
+            here = at == self.cursor
+            if here:
+                base += self.get_component_rich_style("pane--cursor", partial=True)
+            line = (("❯" if here else " ", "key"), *line)
+        return paint(self, line, width, base)
+
+    def _lines(self, at: int) -> Sequence[Line]:
+        if at not in self._drawn:
+            if len(self._drawn) > 256:
+                self._drawn.clear()
+            self._drawn[at] = self._draw(self.items[at], self._width)
+        return self._drawn[at]
+
+    def action_step(self, by: int) -> None:
+        """Move the cursor by an item, or the view by a row."""
+        if self._choose:
+            self._move(self.cursor + by)
+        else:
+            self._show_row(self.scroll_offset.y + by)
+
+    def action_page(self, by: int) -> None:
+        """Move by what is in view."""
+        rows = max(1, self.size.height - 1) * by
+        if self._choose:
+            to = self._at(max(0, self._tops[self.cursor] + rows))
+            self._move(to if to != self.cursor else self.cursor + by)
+        else:
+            self._show_row(self.scroll_offset.y + rows)
+
+    def action_first(self) -> None:
+        """Go to the first item."""
+        self._move(0)
+        self._show_row(0)
+
+    def action_last(self) -> None:
+        """Go to the last item, and follow the tail again."""
+        self._move(len(self.items) - 1)
+        self._show_row(self.max_scroll_y)
+
+    def action_choose(self) -> None:
+        """Open what is under the cursor."""
+        if (item := self.chosen) is not None:
+            self.post_message(self.Chosen(item))
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Enter is offered only where there is something to open."""
+        return self._choose and bool(self.items) if action == "choose" else True
+
+    def _move(self, to: int) -> None:
+        if not self._choose or not self.items:
+            return
+        self.cursor = max(0, min(to, len(self.items) - 1))
+        self.post_message(self.Moved())
+        top, bottom = self._tops[self.cursor], self._tops[self.cursor + 1]
+        first = self.scroll_offset.y
+        if top < first:
+            self._show_row(top)
+        elif bottom > first + self.size.height:
+            self._show_row(min(top, bottom - self.size.height))
+        self.refresh()
+
+    def on_click(self, event: events.Click) -> None:
+        row = self.scroll_offset.y + event.y
+        if self._choose and row < self._tops[-1]:
+            at = self._at(row)
+            if at == self.cursor:
+                self.action_choose()
+            self._move(at)
