@@ -17,10 +17,10 @@ from harness.events import (
     VerdictGiven,
 )
 from harness.loop.checker import objections
-from harness.loop.endings import Ended
+from harness.loop.endings import ENVIRONMENT, Ended
 from harness.loop.run import Run
 from harness.memory import learn
-from harness.repo import BranchExists, free_branch, publish
+from harness.repo import BranchExists, RepoError, free_branch, publish
 
 FINAL = 0
 """The number under which the store keeps the commit that becomes the branch."""
@@ -82,7 +82,11 @@ def finish(run: Run, ended: Ended) -> Generator[Event, None, None]:
         yield BreakerTripped(name=name, value=value, limit=limit, unit=unit)
     branch = None
     if ended.outcome == "succeeded" and best:
-        branch = yield from _branch(run, best)
+        try:
+            branch = yield from _branch(run, best)
+        except RepoError as error:
+            what = f"proven, but the branch could not be made: {error}"
+            ended = Ended("failed", what, ENVIRONMENT, f"{error.fix}; then: loopwright resume RUN")
     yield from _remember(run, ended)
     yield RunFinished(
         outcome=ended.outcome,

@@ -11,7 +11,7 @@ from threading import Thread, current_thread, main_thread
 from typing import Literal
 
 from harness.events import CommandReceived, Event, RunFinished
-from harness.journal import Journal, Record, apply
+from harness.journal import Journal, JournalError, Record, apply
 from harness.loop.endings import DEFECT, out_of_time, stopped_by
 from harness.loop.engine import pursue
 from harness.loop.prepare import Ready
@@ -41,11 +41,14 @@ def drive(ready: Ready, journal: Journal, view: Callable[[Record], None] = lambd
             store(event)
         try:
             _drain(run, journal, store)
+        except JournalError:  # taken over, or no room to write: whoever cannot store an event stops at once
+            raise
         except Exception as defect:
             store(_defect(defect))
             raise
     if run.state.finished is None:
         raise AssertionError("the loop ended without an outcome")
+    run.engine.discard(run.id)
     return run.state.finished
 
 

@@ -4,6 +4,7 @@ from typing import Literal
 
 from harness.events import Outcome
 from harness.models import ModelError, OverBudget
+from harness.repo import RepoError
 from sandboxes.base import SandboxError
 
 PROVEN, UNPROVEN, USAGE, ENVIRONMENT, DENIED, LIMIT, PARKED, BLOCKED, DEFECT = 0, 1, 2, 3, 4, 5, 6, 7, 70
@@ -44,7 +45,7 @@ def out_of_time(seconds: int, limit: int) -> Ended:
     )
 
 
-def ending_of(error: ModelError | OverBudget | SandboxError) -> Ended:
+def ending_of(error: ModelError | OverBudget | SandboxError | RepoError) -> Ended:
     """What an error of a lower room means for the run."""
     match error:
         case OverBudget(kind="money"):
@@ -72,7 +73,7 @@ def ending_of(error: ModelError | OverBudget | SandboxError) -> Ended:
             return Ended(
                 "failed", f"the model could not be reached: {error.message}", ENVIRONMENT, "try: loopwright resume RUN"
             )
-        case SandboxError():
+        case SandboxError() | RepoError():
             return Ended("failed", str(error), ENVIRONMENT, error.fix or "check with: loopwright doctor")
 
 

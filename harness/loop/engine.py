@@ -5,12 +5,13 @@ from collections.abc import Generator
 from harness.events import CandidateMade, Event
 from harness.loop.checker import check
 from harness.loop.closing import finish, finished
-from harness.loop.endings import PROVEN, Ended, ending_of
+from harness.loop.endings import PROVEN, Ended
 from harness.loop.judging import baseline, judge
 from harness.loop.limits import between_iterations, iterations_used
 from harness.loop.making import make
 from harness.loop.run import Run
 from harness.models import ModelError, OverBudget
+from harness.repo import RepoError
 from sandboxes.base import SandboxError
 
 
@@ -25,8 +26,8 @@ def pursue(run: Run) -> Generator[Event, None, None]:
         ended = already_satisfied(run) or (yield from iterate(run))
     except Ended as end:
         ended = end
-    except (OverBudget, ModelError, SandboxError) as error:
-        ended = ending_of(error)
+    except (OverBudget, ModelError, SandboxError, RepoError) as error:
+        ended = run.ended_by(error)
     yield from finish(run, ended)
 
 

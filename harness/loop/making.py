@@ -5,7 +5,7 @@ from collections.abc import Generator
 from harness.agent import maker_tools
 from harness.events import CandidateMade, DiffStat, Event, IterationStarted, Notice
 from harness.loop.brief import first_message
-from harness.loop.endings import BLOCKED, UNPROVEN, Ended, ending_of
+from harness.loop.endings import BLOCKED, UNPROVEN, Ended
 from harness.loop.exchange import begin, begun, put, take
 from harness.loop.limits import error_rate
 from harness.loop.run import Run
@@ -32,7 +32,7 @@ def make(run: Run, n: int) -> Generator[Event, None, Ended | None]:
             return (yield from _live(run, n))
         except SandboxGone as gone:
             if life == LIVES:
-                return ending_of(gone)
+                return run.ended_by(gone)
             yield Notice(what="the maker's container died; another takes its place", why=str(gone))
     raise AssertionError("unreachable")
 
@@ -80,7 +80,7 @@ def _live(run: Run, n: int) -> Generator[Event, None, Ended | None]:
             ending = yield from converse(run, "maker", name, first, maker_tools(sandbox, run.clean))
             stop = stop_of(run, ending.kind, ending.text)
         except (OverBudget, ModelError) as error:
-            stop = run.cancel.take() or ending_of(error)
+            stop = run.ended_by(error)
         except Ended as cause:
             stop = cause
         yield from _salvage(run, n, sandbox)

@@ -1,34 +1,30 @@
-"""From a wish to a run: everything that can be wrong is found here, before anything is started or spent."""
+"""From a plan to a run that can be driven: models, image and journal made ready, or an interrupted run taken up."""
 
 import getpass
 import secrets
 import string
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from threading import Thread
-from typing import Any
 
 import msgspec
 
-import gates
 import sandboxes
-from gates import Gate, GateUnknown, Rules
+from gates import Rules
 from harness.clean import Cleaner
-from harness.config import Config, ConfigError, Places, limits, settle
-from harness.events import Event, GateFinished, NotesInjected, Notice, Role, RunCreated
-from harness.goal import Criterion, Goal, Limits, slug
+from harness.config import Config, ConfigError, Places
+from harness.events import Event, GateFinished, NotesInjected, Role, RunCreated
+from harness.goal import Limits
 from harness.journal import Journal, RunHeld, State
+from harness.loop.plan import Plan, Settings
 from harness.loop.run import Run, Voice
 from harness.memory import Shelf, select
 from harness.models import Ledger, MessagesModel, load
 from harness.repo import (
     Base,
-    Repository,
     Store,
     discover,
-    free_branch,
-    resolve,
 )
 from sandboxes.images import base_image, environment, named_image
 
@@ -37,39 +33,6 @@ LOCK_FILES = (
     "package.json", "package-lock.json", "yarn.lock", "pnpm-lock.yaml", "go.sum", "Cargo.lock",
 )  # fmt: skip
 """What an environment image depends on besides its commands; any `requirements*.txt` too."""
-
-
-class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """What a run was configured with, kept in its first event so that it resumes as it began."""
-
-    config: Config
-    gates: tuple[Gate, ...]
-    source: str
-
-
-class Wish(msgspec.Struct, frozen=True, kw_only=True):
-    """What a user asks for; None leaves it to the configuration."""
-
-    text: str
-    repo: Path
-    base: str | None = None
-    branch: str | None = None
-    must_pass: tuple[str, ...] = ()
-    criteria: tuple[Criterion, ...] = ()
-    overrides: Mapping[str, Any] = {}
-    source: str = "cli"
-
-
-class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """A wish that can be pursued: checked, with nothing started yet."""
-
-    goal: Goal
-    repository: Repository
-    base: Base
-    branch: str
-    store: Store
-    settings: Settings
-    notices: tuple[Notice, ...]
 
 
 class Ready(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,43 +44,6 @@ class Ready(msgspec.Struct, frozen=True, kw_only=True):
     """Facts to store before the loop begins."""
     resumed: bool = False
     limits: Limits | None = None
-
-
-def plan(wish: Wish, places: Places, clean: Cleaner) -> Plan:
-    """Check a wish against repository and configuration.
-
-    Raises `RepoError` (no repository, no base, branch taken), `ConfigError`.
-    """
-    text = clean(wish.text).strip()
-    if not text:
-        raise ConfigError("the goal is empty", "there is nothing to pursue", "say in a sentence what is wanted")
-    repository = discover(wish.repo)
-    base = resolve(repository, wish.base)
-    if wish.branch and (free := free_branch(repository, wish.branch)) != wish.branch:
-        raise ConfigError(
-            f"the branch {wish.branch} exists already", "no branch is ever moved", f"choose another, for example {free}"
-        )
-    store = Store(places.home, repository)
-    store.adopt(base)
-    config, source = settle(lambda path: store.file(base.tree, path), places.settings, wish.overrides)
-    goal = Goal(
-        text=text,
-        criteria=wish.criteria,
-        must_pass=wish.must_pass,
-        scope=config.scope.paths,
-        may_edit_tests=config.scope.may_edit_tests,
-        limits=limits(config),
-        source=wish.source,
-    )
-    return Plan(
-        goal=goal,
-        repository=repository,
-        base=base,
-        branch=wish.branch or free_branch(repository, f"loopwright/{slug(text)}"),
-        store=store,
-        settings=Settings(config=config, gates=_gates(config, store, base), source=source),
-        notices=tuple(Notice(what=n.what, why=n.why, fix=n.fix) for n in base.notices),
-    )
 
 
 def begin(plan: Plan, places: Places, journal: Journal, clean: Cleaner, log: Callable[[str], None] = print) -> Ready:
@@ -191,23 +117,6 @@ def reopen(
     voices = _voices(settings.config, places)
     run = _run(run_id, plan, created.image, voices, engine_of(places), places, journal, clean, state)
     return Ready(run=run, held=held, resumed=True, limits=raised)
-
-
-def _gates(config: Config, store: Store, base: Base) -> tuple[Gate, ...]:
-    """The gates of a run: the configured ones or, where none are, those that the base tree suggests."""
-    if not config.gates:
-        return gates.detect(store.paths(base.tree), lambda path: store.file(base.tree, path))
-    made = []
-    for name, table in config.gates.items():
-        kind = table.kind or (name if name in gates.KINDS else "command")
-        try:
-            gates.kind(kind)
-        except GateUnknown as unknown:
-            raise ConfigError(f"[gates.{name}] cannot be used", str(unknown), "correct its kind") from None
-        if kind == "command" and not table.command:
-            raise ConfigError(f"[gates.{name}] has no command", "", "say what it runs: command = ...")
-        made.append(Gate(name=name, kind=kind, command=table.command, timeout=table.timeout, required=table.required))
-    return gates.complete(made)
 
 
 def engine_of(places: Places) -> sandboxes.Engine:

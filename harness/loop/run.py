@@ -11,11 +11,11 @@ from harness.config import Config
 from harness.events import Event, GateFinished, Role, SandboxOpened
 from harness.goal import Goal
 from harness.journal import Iteration, Record, State
-from harness.loop.endings import Ended
+from harness.loop.endings import Ended, ending_of, out_of_time
 from harness.memory import Note, Shelf
-from harness.models import Ledger, Model, Profile
-from harness.repo import Base, Repository, Store
-from sandboxes import Engine, Resources, Sandbox, Spec
+from harness.models import Ledger, Model, ModelError, OverBudget, Profile
+from harness.repo import Base, RepoError, Repository, Store
+from sandboxes import Engine, Resources, Sandbox, SandboxError, Spec
 
 
 @dataclass
@@ -110,6 +110,14 @@ class Run:
     def iteration(self, n: int) -> Iteration | None:
         """What the journal knows of iteration `n`."""
         return next((it for it in self.state.iterations if it.n == n), None)
+
+    def ended_by(self, error: ModelError | OverBudget | SandboxError | RepoError) -> Ended:
+        """What ended the run: the wish to stop or the clock, which make other things fail, before the error itself."""
+        if cause := self.cancel.take():
+            return cause
+        if time.monotonic() >= self.deadline:
+            return out_of_time(int(time.monotonic() - self.started), self.goal.limits.seconds)
+        return ending_of(error)
 
     def steering(self) -> tuple[str, ...]:
         """What a supervisor wants said, once."""

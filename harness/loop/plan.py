@@ -1,0 +1,102 @@
+"""From a wish to a plan: what can be wrong with repository and configuration is found here, with nothing started."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+import gates
+from gates import Gate, GateUnknown
+from harness.clean import Cleaner
+from harness.config import Config, ConfigError, Places, limits, settle
+from harness.events import Notice
+from harness.goal import Criterion, Goal, slug
+from harness.repo import Base, Repository, Store, discover, free_branch, resolve
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """What a run was configured with, kept in its first event so that it resumes as it began."""
+
+    config: Config
+    gates: tuple[Gate, ...]
+    source: str
+
+
+class Wish(msgspec.Struct, frozen=True, kw_only=True):
+    """What a user asks for; None leaves it to the configuration."""
+
+    text: str
+    repo: Path
+    base: str | None = None
+    branch: str | None = None
+    must_pass: tuple[str, ...] = ()
+    criteria: tuple[Criterion, ...] = ()
+    overrides: Mapping[str, Any] = {}
+    source: str = "cli"
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """A wish that can be pursued: checked, with nothing started yet."""
+
+    goal: Goal
+    repository: Repository
+    base: Base
+    branch: str
+    store: Store
+    settings: Settings
+    notices: tuple[Notice, ...]
+
+
+def plan(wish: Wish, places: Places, clean: Cleaner) -> Plan:
+    """Check a wish against repository and configuration.
+
+    Raises `RepoError` (no repository, no base, branch taken), `ConfigError`.
+    """
+    text = clean(wish.text).strip()
+    if not text:
+        raise ConfigError("the goal is empty", "there is nothing to pursue", "say in a sentence what is wanted")
+    repository = discover(wish.repo)
+    base = resolve(repository, wish.base)
+    if wish.branch and (free := free_branch(repository, wish.branch)) != wish.branch:
+        raise ConfigError(
+            f"the branch {wish.branch} exists already", "no branch is ever moved", f"choose another, for example {free}"
+        )
+    store = Store(places.home, repository)
+    store.adopt(base)
+    config, source = settle(lambda path: store.file(base.tree, path), places.settings, wish.overrides)
+    goal = Goal(
+        text=text,
+        criteria=wish.criteria,
+        must_pass=wish.must_pass,
+        scope=config.scope.paths,
+        may_edit_tests=config.scope.may_edit_tests,
+        limits=limits(config),
+        source=wish.source,
+    )
+    return Plan(
+        goal=goal,
+        repository=repository,
+        base=base,
+        branch=wish.branch or free_branch(repository, f"loopwright/{slug(text)}"),
+        store=store,
+        settings=Settings(config=config, gates=_gates(config, store, base), source=source),
+        notices=tuple(Notice(what=n.what, why=n.why, fix=n.fix) for n in base.notices),
+    )
+
+
+def _gates(config: Config, store: Store, base: Base) -> tuple[Gate, ...]:
+    """The gates of a run: the configured ones or, where none are, those that the base tree suggests."""
+    if not config.gates:
+        return gates.detect(store.paths(base.tree), lambda path: store.file(base.tree, path))
+    made = []
+    for name, table in config.gates.items():
+        kind = table.kind or (name if name in gates.KINDS else "command")
+        try:
+            gates.kind(kind)
+        except GateUnknown as unknown:
+            raise ConfigError(f"[gates.{name}] cannot be used", str(unknown), "correct its kind") from None
+        if kind == "command" and not table.command:
+            raise ConfigError(f"[gates.{name}] has no command", "", "say what it runs: command = ...")
+        made.append(Gate(name=name, kind=kind, command=table.command, timeout=table.timeout, required=table.required))
+    return gates.complete(made)
