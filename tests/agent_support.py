@@ -2,7 +2,7 @@
 
 import time
 import uuid
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -11,14 +11,14 @@ from typing import Any
 import msgspec
 from hypothesis import strategies as st
 
-from harness.agent import Conversation, Ending, Toolbox, TurnLimits, turns
+from harness.agent import Conversation, Ending, Toolbox, TurnLimits, checker_tools, maker_tools, prompt, turns
 from harness.events import Event, ModelReplied, ModelRequested, Told, ToolFinished, ToolStarted, Usage
-from harness.models import Ledger, MessagesModel, Profile, Reply, Request, ToolSchema, ask, load
+from harness.models import Ledger, MessagesModel, Profile, Reply, Request, ToolCall, ToolSchema, ask, load
 from sandboxes.base import Sandbox, Spec
 from sandboxes.docker import DockerEngine
 from sandboxes.owner import give
 from sandboxes.workspace import agent_uid
-from tests.scripted import ScriptedServer
+from tests.scripted import ScriptedServer, Step, Tool
 
 NAME = "maker.1"
 ECHO = ToolSchema("echo", "Says it.", {"type": "object", "properties": {"words": {"type": "string"}}})
@@ -169,3 +169,67 @@ def drained(generator: Generator[Event, None, Ending]) -> tuple[list[Event], End
             events.append(next(generator))
         except StopIteration as stop:
             return events, stop.value
+
+
+TREE: dict[str, str | bytes] = {
+    "a.py": "def f():\n    return 1\n",
+    "src/b.py": "import a\n\n\ndef g():\n    return a.f()\n",
+    "src/-v.py": "needle = 1\n",
+    "latin.txt": "caf\xe9 one\ntwo\n".encode("latin-1"),
+    "dos.txt": b"one\r\ntwo\r\nthree\r\n",
+    "broken.py": "def f(:\n",
+    "binary.bin": b"\x00\x01needle\n",
+    "empty.txt": b"",
+    ".git/config": "needle\n",
+    "secrets.py": 'KEY = "ghp_' + "a" * 36 + '"\nuse = 1\n',
+}
+
+
+def call(tools: Toolbox, name: str, **given: Any) -> ToolFinished:
+    """Run one call."""
+    return tools.run(NAME, ToolCall("t1", name, given))
+
+
+def bash(command: str, **more: Any) -> Tool:
+    return Tool(name="bash", input={"command": command, **more})
+
+
+FINISH = Step(tools=(Tool(name="finish", input={"summary": "Done.", "evidence": {"c1": "ran it"}}),))
+
+
+def begun(toolbox: Toolbox, first: str = "Do it.", **fields: Any) -> Conversation:
+    given: dict[str, Any] = {"id": "maker.1", "role": "maker", "model": MAKER, "system": prompt("maker")}
+    return Conversation.open(**(given | fields), tools=toolbox.schemas, first=first)
+
+
+class Played:
+    """A conversation that was played to its end, and what the server saw of it."""
+
+    def __init__(self, server: ScriptedServer, events: list[Event], ending: Ending) -> None:
+        self.events, self.ending = events, ending
+        self.bodies = [request.body for request in server.requests]
+
+    def told(self, request: int) -> list[dict[str, Any]]:
+        """The blocks of the last message of a request."""
+        content: list[dict[str, Any]] = self.bodies[request]["messages"][-1]["content"]
+        return content
+
+    def of(self, kind: type[Any]) -> list[Any]:
+        return [event for event in self.events if isinstance(event, kind)]
+
+
+Play = Callable[..., Played]
+
+
+def player(sandbox: Sandbox) -> Play:
+    """Plays steps as a maker in this sandbox, or as a checker."""
+
+    def run(*steps: Any, limits: TurnLimits | None = None, checker: bool = False, **options: Any) -> Played:
+        toolbox = checker_tools(sandbox) if checker else maker_tools(sandbox)
+        role: dict[str, Any] = {"id": "checker.1", "role": "checker", "model": CHECKER} if checker else {}
+        with ScriptedServer({"*": [list(steps)]}) as server:
+            events, ending = drained(held(server, begun(toolbox, **role), toolbox, limits, **options))
+        assert server.breaches == []
+        return Played(server, events, ending)
+
+    return run

@@ -35,7 +35,8 @@ def by_hand(events: list[Event]) -> list[bytes]:
     """The messages of a history, written down from the rule and not from the fold."""
     wire: list[bytes] = []
     results: dict[str, dict[str, object]] = {}
-    texts, ids, sent = ["Do it."], [], False
+    texts, sent = ["Do it."], False
+    ids: list[str] = []
     for event in [*events, requested(99)]:
         match event:
             case ModelRequested() if not sent:
@@ -48,7 +49,7 @@ def by_hand(events: list[Event]) -> list[bytes]:
                 ids = [block["id"] for block in json.loads(event.wire)["content"] if block["type"] == "tool_use"]
                 sent = False
             case ToolFinished():
-                block = {"type": "tool_result", "tool_use_id": event.call, "content": event.output}
+                block: dict[str, object] = {"type": "tool_result", "tool_use_id": event.call, "content": event.output}
                 results[event.call] = block if event.status == "ok" else {**block, "is_error": True}
             case Told():
                 texts.append(event.text)
@@ -183,7 +184,7 @@ def test_a_skipped_call_was_not_tried() -> None:
     conversation = opened()
     for event in (replied(1, use("a")), finished("a", status="skipped")):
         conversation.apply(event)
-    assert conversation.keys == conversation.statuses == []
+    assert (conversation.keys, conversation.statuses) == ([], [])
 
 
 def test_the_bound_of_a_prompt_counts_every_byte_since_the_last_usage() -> None:
@@ -196,6 +197,16 @@ def test_the_bound_of_a_prompt_counts_every_byte_since_the_last_usage() -> None:
     last = conversation.request(100).messages[-1]
     assert conversation.bound() == bound(Usage(input=5_000, output=10), len(last))
     assert len(last) > 1_400
+
+
+def test_a_server_that_does_not_count_is_bounded_by_all_bytes() -> None:
+    conversation = opened()
+    conversation.request(100)
+    conversation.apply(replied(1, use("a", words="x" * 5_000), prompt=0))
+    conversation.apply(finished("a"))
+    request = conversation.request(100)
+    whole = len(request.system) + sum(map(len, request.messages)) + len(msgspec.json.encode(request.tools))
+    assert conversation.bound() == bound(None, whole) > 5_000
 
 
 def test_call_numbers_go_on_after_a_call_whose_reply_was_lost() -> None:
@@ -215,8 +226,9 @@ def test_durations_and_addresses_do_not_hide_a_repetition() -> None:
 
 def test_equal_calls_of_one_reply_are_one_step() -> None:
     conversation = opened()
-    for event in (replied(1, *(use(id, words="x") for id in "abcd")), *(finished(id) for id in "abcd")):
-        conversation.apply(event)
+    conversation.apply(replied(1, *(use(id, words="x") for id in "abcd")))
+    for id in "abcd":
+        conversation.apply(finished(id))
     assert len(conversation.keys) == 1
     assert len(conversation.statuses) == 4
 

@@ -1,6 +1,7 @@
 """Globs: translated for `find`, and compared with Python's own glob over real trees."""
 
 import glob
+import posixpath
 import subprocess
 from pathlib import Path
 
@@ -36,24 +37,25 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def found(root: Path, pattern: str) -> set[str]:
-    result = subprocess.run(find_command(str(root), pattern), capture_output=True, check=True)
+    result = subprocess.run(find_command(str(root), pattern), capture_output=True, check=False)
+    assert result.returncode == 0 or b"Invalid range end" in result.stderr
     records = result.stdout.split(b"\0")[:-1]
     return {record.split(b"\t", 1)[1].decode() for record in records}
 
 
 def expected(root: Path, pattern: str) -> set[str]:
     names = glob.glob(pattern, root_dir=root, recursive=True, include_hidden=True)  # noqa: PTH207 - Path.glob differs
-    return {name for name in names if (root / name).is_file() and ".git" not in Path(name).parts}
+    return {posixpath.normpath(name) for name in names if (root / name).is_file() and ".git" not in Path(name).parts}
 
 
 PIECES = st.sampled_from(
-    ["*", "?", "a", ".py", "[ab]", "[!b]", "[a-c]", "[", "]", "+", ".", "(", "b", "é", "-n", "[x]", "[[]x"]
+    ["*", "?", "a", ".py", "[ab]", "[!b]", "[a-c]", "[", "]", "+", ".", "(", "b", "é", "[!-a]", "[x]", "[[]x"]
 )
 PART = st.lists(PIECES, min_size=1, max_size=3).map("".join) | st.sampled_from(["**", "src", "deep", "t"])
 
 
 @settings(deadline=None, max_examples=60)
-@given(st.lists(PART, min_size=1, max_size=4).map("/".join))
+@given(st.lists(PART, min_size=1, max_size=4).map("/".join).filter(lambda pattern: ".." not in pattern.split("/")))
 def test_a_glob_finds_what_pythons_finds(tree: Path, pattern: str) -> None:
     assert found(tree, pattern) == expected(tree, pattern)
 
@@ -66,6 +68,10 @@ def test_a_glob_finds_what_pythons_finds(tree: Path, pattern: str) -> None:
         ("src/**", {name for name in FILES if name.startswith("src/")}),
         ("s{r}c/{a.py,deep/{er/*,*.py}}", {"src/a.py", "src/deep/er/a.txt", "src/deep/a+b.py"}),
         ("**", set(FILES)),
+        ("[^b].py", {"a.py"}),
+        ("src/[[]x[]^-].py", {"src/[x].py"}),
+        ("src[!x]a.py", set()),
+        ("src[+-9]a.py", set()),
         ("{a", set()),
         ("nothing|a.py", set()),
         ("a.py\n", set()),

@@ -3,13 +3,18 @@
 import re
 import subprocess
 import sys
+from typing import cast
 
+import msgspec
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from harness.agent import instructions, prompt, section
+from harness.agent import instructions, maker_tools, prompt, section
+from harness.agent.turns import CUT, INTERRUPTED, MALFORMED, QUIET, REPEATED, WRAP_UP
+from harness.clean import Cleaner
 from harness.events import Role
+from sandboxes.base import Sandbox
 
 ROLES: tuple[Role, ...] = ("maker", "checker")
 
@@ -21,6 +26,23 @@ def test_prompts_are_static_and_short(role: Role) -> None:
     assert 10 < len(text.splitlines()) <= 60
     assert max(map(len, text.splitlines())) <= 130
     assert not re.search(r"\d{4}|\$|\{|%", text), "no dates, ids, budgets or placeholders"
+
+
+def test_the_journal_stores_prompts_and_tools_as_they_are() -> None:
+    """It cleans what it stores; what cleaning would change could not be replayed byte for byte."""
+    clean = Cleaner()
+    tools = maker_tools(cast(Sandbox, None)).schemas
+    for text in (
+        *map(prompt, ROLES),
+        msgspec.json.encode(tools).decode(),
+        QUIET,
+        CUT,
+        REPEATED,
+        WRAP_UP,
+        INTERRUPTED,
+        MALFORMED,
+    ):
+        assert clean(text) == text
 
 
 def test_the_maker_is_told_of_both_ways_out_and_the_checker_of_none() -> None:

@@ -36,7 +36,7 @@ class Unreplayable(Exception):
 
 
 class Conversation:
-    """A fold over the events of one conversation; `apply` is the only thing that changes it.
+    """A fold over the events of one conversation: `apply` takes each in, `request` closes the user message.
 
     Whoever holds it live applies each event that was stored, `replay` applies the stored ones: so both are the
     same, byte for byte. What the model is told is exactly `ToolFinished.output` and `Told.text`.
@@ -76,7 +76,7 @@ class Conversation:
         self._answers: list[ToolFinished | None] = []
         self._started: set[str] = set()
         self._turn_keys: set[bytes] = set()
-        self._overhead = len(opened.system.encode()) + len(opened.tools.encode())
+        self._bytes = len(opened.system.encode()) + len(opened.tools.encode())
         self._schema = 0
 
     @classmethod
@@ -105,8 +105,9 @@ class Conversation:
 
     def bound(self) -> int:
         """Tokens that the prompt of the current request cannot exceed."""
-        before_first = 0 if self.usage else self._overhead + self._schema
-        return bound(self.usage, before_first + self.bytes_since)
+        if self.usage is None or not self.usage.prompt:  # some servers do not count
+            return bound(None, self._bytes + self._schema)
+        return bound(self.usage, self.bytes_since)
 
     def unanswered(self) -> Iterator[tuple[ToolCall, bool]]:
         """The calls of the last reply without a result, and whether each was started; answer as you go."""
@@ -139,15 +140,19 @@ class Conversation:
         blocks = [_result(answer) for answer in self._answers if answer is not None]
         blocks += [{"type": "text", "text": text} for text in self._texts if text.strip()]
         message = msgspec.json.encode({"role": "user", "content": blocks})
-        self._messages.append(message)
+        self._add(message)
         self.bytes_since += len(message)
         self._texts, self.said, self.waiting = [], [], True
+
+    def _add(self, message: bytes) -> None:
+        self._messages.append(message)
+        self._bytes += len(message)
 
     def _reply(self, event: ModelReplied) -> None:
         if not event.wire:
             raise Unreplayable(self.id, f"reply {event.call} was erased from the journal")
         self._seal()
-        self._messages.append(event.wire.encode())
+        self._add(event.wire.encode())
         blocks = json.loads(event.wire)["content"]
         self.calls = _calls(blocks, event.stop_reason)
         self._answers = [None] * len(self.calls)

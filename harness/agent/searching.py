@@ -73,9 +73,10 @@ def find_command(place: str, pattern: str) -> list[str]:
     _check_pattern(pattern)
     root = place.rstrip("/") + "/"
     pattern = pattern.removeprefix(root)
-    if pattern.startswith("/") or ".." in pattern.split("/"):
+    parts = pattern.split("/")
+    if pattern.startswith("/") or ".." in parts:
         raise Mistake("the pattern is relative and goes down only; name another directory as path")
-    regex = _escaped(root) + expression(pattern)
+    regex = _escaped(root) + expression("/".join([*(part for part in parts[:-1] if part != "."), parts[-1]]))
     kept = ["(", "-type", "f", "-o", "-type", "l", ")", "-regex", regex, "-printf", r"%T@\t%P\0"]
     return ["find", root, "-regextype", "posix-extended", "-name", ".git", "-prune", "-o", *kept]
 
@@ -94,8 +95,8 @@ def expression(pattern: str) -> str:
             else:
                 out, at = out + "[^/]*", at + stars.end()
             continue
-        if group := re.match(r"\[([!^]?)(\]?[^\]/]*)\]", rest):
-            out, at = out + f"[{'^' if group[1] else ''}{group[2]}]", at + group.end()
+        if group := re.match(r"\[([!^]?)(\][^\]/]*|[^\]/]+)\]", rest):
+            out, at = out + _one_of(group[2], bool(group[1])), at + group.end()
             continue
         match rest[0]:
             case "?":
@@ -110,6 +111,18 @@ def expression(pattern: str) -> str:
                 out += _escaped(other)
         at += 1
     return out + ")" * depth
+
+
+def _one_of(members: str, negated: bool) -> str:
+    """A bracket expression that never matches a slash. Ranges go from one letter or digit to another only."""
+    ranges = "".join(re.findall(r"[^\W_]-[^\W_]", members))
+    singles = set(re.sub(r"[^\W_]-[^\W_]", "", members)) - {"/"} | ({"/"} if negated else set())
+    # POSIX.1-2017, 9.3.5: `]` is itself in the first place only, `-` in the last, `^` anywhere but in the first,
+    # and `[` where no `.`, `:` or `=` follows.
+    last = "".join(char for char in "^[-" if char in singles)
+    plain = "".join(sorted(singles - set("]^[-")))
+    body = ("]" if "]" in singles else "") + ranges + plain + last
+    return r"\^" if body == "^" and not negated else f"[{'^' if negated else ''}{body}]"
 
 
 def _check_pattern(pattern: str) -> None:

@@ -26,7 +26,9 @@ REPEATED = "The same call has given the same result three times. It will not cha
 WRAP_UP = "A limit is near. Wrap up: leave the tree working, then call finish."
 WRAP_UP_JUDGE = "A limit is near. Look at nothing more: give the answer now."
 SKIPPED = "skipped: an earlier call ended the conversation"
-INTERRUPTED = "The harness was restarted while this ran; its effect may be partial: look before you go on."
+INTERRUPTED = (
+    "The harness or its sandbox was restarted while this ran; its effect may be partial: look before you go on."
+)
 MALFORMED = "This call was cut off or is not valid JSON. It was not run. Send it again, whole and in smaller pieces."
 
 
@@ -54,7 +56,7 @@ def turns(
                 yield from _tell(conversation, why, toolbox.clean(text))
         request = conversation.request(limits.max_tokens, schema)
         reply = yield from _hear(conversation, ask(request, conversation.call + 1))
-        conversation.calls = reply.calls
+        conversation.calls = reply.calls  # which of them were malformed, the wire no longer shows
 
 
 def _settle(conversation: Conversation, toolbox: Toolbox) -> Generator[Event, None, Ending | None]:
