@@ -267,7 +267,8 @@ class ToolFinished(Fact, frozen=True, kw_only=True, tag="tool.finished"):
     call: str
     name: str
     status: Literal["ok", "error", "environment", "skipped"]
-    """`error` is the model's mistake or a failing command; `environment` is the harness's or the sandbox's."""
+    """`error` is the model's mistake, `environment` the harness's or the sandbox's; a command that ran is `ok`,
+    whatever its exit code."""
     micros: int
     output: str = ""
     final: str | None = None

@@ -65,7 +65,7 @@ def test_1_nothing_of_the_repository_executes_on_the_host(house: House, play: Pl
         "git config filter.x.clean /w/evil.sh; echo '*.py filter=x' >> .gitattributes; rm -rf nested"
     )
     play([[step(bash(hostile)), step(FIX, TEST), step(finish())]])
-    done = house("run", GOAL, "--json", "--progress", "none")
+    done = house("run", GOAL, "--json", "--progress", "none", "--max-iterations", "1")
     assert done.code in (0, 1), done.err
     house("show", "last")
     house("diff", "last")
@@ -78,7 +78,9 @@ def test_3_no_secret_enters_a_sandbox_nor_the_journal(house: House, play: Play) 
     look = bash("env; cat /proc/1/environ /proc/*/environ /proc/*/cmdline 2>/dev/null | tr '\\0' '\\n'; "
                 "cat /proc/self/mountinfo; ls -la / /w /home /run /var/run /root 2>&1; id; "
                 "python3 -c \"import socket; socket.create_connection(('1.1.1.1', 443), 2)\"")  # fmt: skip
-    play([[step(look), step(bash(f"echo {canary}")), step(FIX, TEST), step(finish())]])
+    (house.repo / "settings.ini").write_text(f"password = {canary}\n")  # the user's secret, committed by mistake
+    commit_all(house.repo)
+    play([[step(look), step(bash("cat settings.ini")), step(FIX, TEST), step(finish())]])
     done = house.run()
     assert done.code == 0, done.err
     outputs = [r.event.output for r in house.records() if isinstance(r.event, ToolFinished)]

@@ -69,7 +69,7 @@ def check(run: Run, candidate: CandidateMade) -> Generator[Event, None, None]:
             "checker",
             f"checker.{candidate.n}",
             evidence(run, candidate),
-            checker_tools(sandbox, run.clean),
+            checker_tools(sandbox, run.clean, timeout=run.config.sandbox.command_timeout),
             SCHEMA,
         )
     finally:

@@ -77,7 +77,8 @@ def _live(run: Run, n: int) -> Generator[Event, None, Ended | None]:
         stop: Ended | None = None
         try:
             first = first_message(run, n, parent, _feedback(run, n))
-            ending = yield from converse(run, "maker", name, first, maker_tools(sandbox, run.clean))
+            tools = maker_tools(sandbox, run.clean, timeout=run.config.sandbox.command_timeout)
+            ending = yield from converse(run, "maker", name, first, tools)
             stop = stop_of(run, ending.kind, ending.text)
         except (OverBudget, ModelError) as error:
             stop = run.ended_by(error)

@@ -21,7 +21,12 @@ def converse(
         conversation = replay((record.event for record in run.history()), name)
     else:
         conversation = Conversation.open(
-            id=name, role=role, model=voice.profile.name, system=prompt(role), tools=toolbox.schemas, first=first
+            id=name,
+            role=role,
+            model=voice.profile.name,
+            system=prompt(role),
+            tools=toolbox.schemas,
+            first=toolbox.clean(first),
         )
         yield conversation.opened()
 

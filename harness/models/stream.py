@@ -1,5 +1,7 @@
 """The reply, collected from the server-sent events of a stream."""
 
+import json
+import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -10,6 +12,9 @@ from harness.models.base import Reply, ToolCall
 
 EMPTY_REPLY = "(no reply)"
 """Stands for a reply without content, which the API sends but does not take back."""
+
+
+_FOREIGN = re.compile("[^\x00-\x7e]+")
 
 
 class _Delta(msgspec.Struct):
@@ -206,7 +211,7 @@ class Collector:
             text="".join(block.joined("text") for block in blocks),
             thinking="".join(block.joined("thinking") for block in blocks),
             calls=tuple(calls),
-            wire=msgspec.json.encode({"role": "assistant", "content": content}),
+            wire=_ascii({"role": "assistant", "content": content}),
             usage=self.usage(),
             model=self._model or model,
             request_id=request_id,
@@ -230,3 +235,11 @@ def _call(block: _Block, cut: bool) -> tuple[ToolCall, msgspec.Raw]:
     elif cut and not given:
         given = None
     return ToolCall(id_, name, given), msgspec.Raw(raw)
+
+
+def _ascii(message: dict[str, Any]) -> bytes:
+    """`message` as JSON that no terminal acts on, wherever it is printed: what is not plain ASCII is escaped."""
+    encoded = msgspec.json.encode(message)
+    if encoded.isascii() and b"\x7f" not in encoded:
+        return encoded
+    return _FOREIGN.sub(lambda found: json.dumps(found[0])[1:-1], encoded.decode()).encode()
