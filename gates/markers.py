@@ -15,6 +15,8 @@ LEAVES = frozenset({"sys.exit", "exit", "quit", "SystemExit", "pytest.exit"})
 IMPORTERS = frozenset({"importlib.import_module", "import_module", "__import__"})
 
 CHANGERS = frozenset({"setattr", "delattr", "patch", "object", "setitem", "delitem"})
+REPORTS = ("junitxml", "junit_xml", "witness.json")
+"""Words by which code finds the report of the run it is part of."""
 MODULES = frozenset({"pytest", "_pytest", "pluggy"})
 
 
@@ -100,6 +102,8 @@ def _runner(node: ast.AST, names: frozenset[str], is_test: bool) -> Iterator[Sig
                 yield _taken(node, node)
             if name in IMPORTERS and _text(first).split(".")[0] in MODULES - {"pytest"}:
                 yield Sign("pytest-internals", f"{name}({_text(first)!r})", node.lineno)
+        case ast.Constant(value=str(text)) if any(word in text for word in REPORTS) and len(text) < 200:
+            yield Sign("pytest-internals", f"knows of {text!r}", node.lineno, "warn" if is_test else "block")
         case ast.FunctionDef(name=name) if name.startswith("pytest_"):
             yield Sign("pytest-plugin", f"def {name}", node.lineno)
 

@@ -6,8 +6,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import msgspec
+import pytest
 
 import gates
 from gates import Change, Diff, Gate, GateResult, Room, Rules, is_green
@@ -39,6 +41,10 @@ class Lab:
         self.base = self._adopt()
         self.opened: list[str] = []
         self.baseline: dict[str, GateResult] = {}
+        self.storms: set[int] = set()
+        """Numbers of the rooms, counted from when this was set, in which the file /tmp/storm exists: bad luck."""
+        self.spec: dict[str, Any] = {}
+        """More fields of the rooms' `Spec`."""
 
     def close(self) -> None:
         if self.opened:
@@ -98,7 +104,9 @@ class Lab:
     @contextmanager
     def _open(self, tree: str) -> Iterator[Sandbox]:
         seed = self.store.seed(self.base, engine().uid)
-        sandbox = engine().open(Spec(image=self.image, seed=seed, run=self.run, purpose="gates"))
+        sandbox = engine().open(Spec(image=self.image, seed=seed, run=self.run, purpose="gates", **self.spec))
+        if len(self.opened) in self.storms:
+            sandbox.write("/tmp/storm", b"")
         self.opened.append(tree)
         try:
             commit = self.store.commit(tree, self.base.commit, "clean room")
@@ -108,6 +116,17 @@ class Lab:
             yield sandbox
         finally:
             sandbox.close()
+
+
+@contextmanager
+def opened(root: Path, files: Files, request: pytest.FixtureRequest) -> Iterator[Lab]:
+    """A lab whose rooms are real containers. `LOOPWRIGHT_TEST_IMAGE` names another image than the base image."""
+    image = os.environ.get("LOOPWRIGHT_TEST_IMAGE") or request.getfixturevalue("base_image")
+    lab = Lab(root, files, image)
+    try:
+        yield lab
+    finally:
+        lab.close()
 
 
 def green(lab: Lab, results: Mapping[str, GateResult]) -> bool:
