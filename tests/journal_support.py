@@ -181,3 +181,22 @@ def iteration(n: int, *, green: bool, score: tuple[int, ...] = (1,), cured: tupl
 def finished(**fields: Any) -> RunFinished:
     """The last event of a run that succeeded."""
     return RunFinished(**{"outcome": "succeeded", "reason": "all green", "exit_code": 0} | fields)
+
+
+def sample(kind: Any, name: str = "x") -> Any:
+    """One fixed value of a type, nothing left at a default: what the stored journal of an old version holds."""
+    origin, args = typing.get_origin(kind), typing.get_args(kind)
+    if kind is str:
+        return name
+    if kind is bool:
+        return True
+    if kind is int:
+        return len(name)
+    if origin is Literal:
+        return args[-1]
+    if origin is tuple:
+        return (sample(args[0], name),)
+    if origin in (types.UnionType, typing.Union):
+        return sample(args[0], name)
+    hints = typing.get_type_hints(kind)
+    return kind(**{field: sample(hints[field], field) for field in kind.__struct_fields__})

@@ -27,6 +27,8 @@ class Database:
         with explained(path):
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))  # made private before SQLite fills it
+            made = path.stat()
+            self._inode = (made.st_dev, made.st_ino)
             self._writer = self._connect()
             try:
                 upgrade(self._writer, steps(sql()))
@@ -38,6 +40,7 @@ class Database:
     def writing(self) -> Iterator[sqlite3.Connection]:
         """A transaction: committed durably at the end, or rolled back as a whole."""
         with self._write_lock, explained(self.path):
+            self._check_place()
             db = self._writer
             db.execute("BEGIN IMMEDIATE")
             try:
@@ -70,6 +73,19 @@ class Database:
             for db in (self._writer, *self._readers):
                 db.close()
             self._readers.clear()
+
+    def _check_place(self) -> None:
+        """SQLite goes on writing to a file that was deleted under it: nothing of that would outlive the process."""
+        try:
+            found = self.path.stat()
+        except FileNotFoundError:
+            found = None
+        if found is None or (found.st_dev, found.st_ino) != self._inode:
+            raise JournalUnavailable(
+                f"the journal {self.path} cannot be used",
+                "it was moved or deleted while in use",
+                "put it back, then go on with: loopwright resume RUN",
+            )
 
     def _connect(self) -> sqlite3.Connection:
         db = sqlite3.connect(self.path, timeout=self._patience, isolation_level=None, check_same_thread=False)
@@ -106,7 +122,7 @@ class Database:
 FREE_SPACE = "free some space, then go on with: loopwright resume RUN"
 CAUSES = {
     sqlite3.SQLITE_FULL: ("the disk is full", FREE_SPACE),
-    sqlite3.SQLITE_READONLY: ("its file or directory is read-only, or was moved away", "make it writable again"),
+    sqlite3.SQLITE_READONLY: ("its file or directory is read-only", "make it writable again"),
     sqlite3.SQLITE_CANTOPEN: ("the file cannot be opened", "check its directory and permissions"),
     sqlite3.SQLITE_PERM: ("permission denied", "check its permissions"),
     sqlite3.SQLITE_BUSY: ("another process keeps it locked", "end that process, then try again"),

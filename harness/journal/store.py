@@ -75,9 +75,7 @@ class Journal:
             if row is None:
                 raise UnknownRun(run)
             epoch = int(row[0])
-            self._chain(
-                db, run, epoch, row[1:], (RunClaimed(owner=owner, resumed=epoch > 1, limits=limits),), None
-            )
+            self._chain(db, run, epoch, row[1:], (RunClaimed(owner=owner, resumed=epoch > 1, limits=limits),), None)
             return epoch
 
     def append(self, run: str, epoch: int, *events: Event, key: str | None = None) -> tuple[Record, ...]:
@@ -86,6 +84,8 @@ class Journal:
         `key` is a content key under which `find` finds them in any run; an event's own field `key` goes before it.
         Raises `StaleEpoch` when the run was claimed since, and `UnknownRun`.
         """
+        if not events:
+            return ()
         with self._db.writing() as db:
             row = db.execute(sql()["take"], {"run": run, "epoch": epoch, "now": _now()}).fetchone()
             if row is None:
