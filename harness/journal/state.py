@@ -214,9 +214,7 @@ def _talk(state: State, record: Record, event: ConversationOpened | Conversation
     talk = state.conversations.get(event.conversation)
     if isinstance(event, ConversationOpened):
         n = number(event.conversation) or (state.iterations[-1].n if state.iterations else 0)
-        talk = Conversation(
-            name=event.conversation, role=event.role, model=event.model, iteration=n, opened=record.seq
-        )
+        talk = Conversation(name=event.conversation, role=event.role, model=event.model, iteration=n, opened=record.seq)
     elif talk is not None:
         talk = msgspec.structs.replace(talk, ended=event)
     else:

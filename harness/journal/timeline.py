@@ -115,9 +115,7 @@ def _talk(event: Event) -> Said:
         case ConversationOpened():
             return ("·", f"{event.role} ({event.model}) begins") if event.role != "maker" else None
         case ConversationEnded():
-            return "·", f"{event.conversation} ended: {event.ending}" + (
-                f": {event.detail}" if event.detail else ""
-            )
+            return "·", f"{event.conversation} ended: {event.ending}" + (f": {event.detail}" if event.detail else "")
         case ModelReplied():
             return ("·", f"says: {event.text}") if event.text.strip() else None
         case ModelFailed():
@@ -126,9 +124,7 @@ def _talk(event: Event) -> Said:
         case ToolStarted():
             return "·", f"{event.name}: {event.summary}"
         case ToolFinished():
-            return (
-                None if event.status == "ok" else ("!", f"{event.name}: {event.status} after {span(event.micros)}")
-            )
+            return None if event.status == "ok" else ("!", f"{event.name}: {event.status} after {span(event.micros)}")
         case Told():
             return "·", f"told ({event.why}): {event.text}"
         case _:
