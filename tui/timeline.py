@@ -49,13 +49,14 @@ def _kind(event: Event) -> Tone:
 
 
 def detail(record: Record) -> list[Item]:
-    """Every field of the event that says something, long texts in full."""
+    """Every field of the event that says something, the long texts first and in full."""
     head = Item(text=f"{type(record.event).__struct_config__.tag}  event {record.seq}", tone="strong")
     return [head, Item(text=""), *_fields(record.event, 0)]
 
 
 def _fields(value: msgspec.Struct, indent: int) -> Iterator[Item]:
-    for field in msgspec.structs.fields(value):
+    bulk = getattr(value, "bulk", ())
+    for field in sorted(msgspec.structs.fields(value), key=lambda field: field.name not in bulk):
         inner = getattr(value, field.name)
         if field.name not in HIDDEN and inner not in (None, "", (), {}):
             yield from _value(field.name, inner, indent)

@@ -65,7 +65,7 @@ class RunScreen(Screen[None]):
 
     def on_mount(self) -> None:
         self.gates.replace(evidence(self._tail.state))
-        self._read_older()
+        self.look()
         self.timeline.focus()
         self.set_interval(LOOK, self.look)
 
@@ -144,6 +144,9 @@ class RunScreen(Screen[None]):
         self.post_message(StopRun(self._card))
 
     def on_pane_chosen(self, event: Pane.Chosen[Item]) -> None:
-        record = next(self._journal.read(self._tail.run, event.item.key - 1), None)
-        if record is not None:
+        try:
+            record = next(self._journal.read(self._tail.run, event.item.key - 1))
+        except JournalError as error:
+            self.notify(str(error), severity="error", markup=False)
+        else:
             self.app.push_screen(Reader(f"{self._tail.run} · event {record.seq}", detail(record)))

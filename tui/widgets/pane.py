@@ -32,6 +32,9 @@ class Pane(ScrollView, Generic[T], can_focus=True, inherit_bindings=False):
     newest item stays in view while the reader is at the tail, and nothing ever moves while the reader is not.
     """
 
+    DEFAULT_CSS = """
+    Pane { height: 1fr; width: 100%; overflow-x: hidden; overflow-y: scroll; scrollbar-size-vertical: 1; }
+    """
     COMPONENT_CLASSES: ClassVar[set[str]] = CLASSES | {"pane--cursor"}
     ALLOW_SELECT = False
     BINDINGS: ClassVar[list[BindingType]] = [

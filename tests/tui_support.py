@@ -1,0 +1,202 @@
+"""Runs for the screens: real events in a real journal, as the loop would write them; and reading the screens."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from rich.cells import cell_len
+from textual.pilot import Pilot
+
+from gates.base import Failure, GateResult
+from harness.events import (
+    BranchIntended,
+    BranchMade,
+    CandidateMade,
+    ConversationEnded,
+    ConversationOpened,
+    DiffStat,
+    Event,
+    Finding,
+    GateFinished,
+    GateStarted,
+    IterationFinished,
+    IterationStarted,
+    ModelReplied,
+    ModelRequested,
+    RunCreated,
+    RunFinished,
+    ToolFinished,
+    ToolStarted,
+    Usage,
+    VerdictGiven,
+)
+from harness.goal import Goal, Limits
+from harness.journal import Journal
+from tui.app import Loopwright
+
+SIZES = ((120, 40), (80, 24), (60, 20))
+GOAL = "Retry on 429 in the http client\n\nHonour Retry-After in both of its forms."
+GATES = ("tests", "lint", "security")
+
+
+def open_journal(home: Path) -> Journal:
+    return Journal(home / "journal.db")
+
+
+class Author:
+    """Writes a run as its process would: holds it, claims it, appends to it."""
+
+    def __init__(self, journal: Journal, run: str, goal: str = GOAL, *, held: bool = True, iterations: int = 6) -> None:
+        self.journal, self.run = journal, run
+        self._holding = ExitStack()
+        if held:
+            self._holding.enter_context(journal.hold(run))
+        journal.create(run, created(goal, iterations))
+        self.epoch = journal.claim(run, "box:1")
+
+    def write(self, *events: Event) -> None:
+        self.journal.append(self.run, self.epoch, *events)
+
+    def leave(self) -> None:
+        """Let go of the run, as its process does at its end, or at its death."""
+        self._holding.close()
+
+
+def created(goal: str = GOAL, iterations: int = 6) -> RunCreated:
+    return RunCreated(
+        goal=Goal(text=goal, limits=Limits(iterations=iterations, micro_usd=2_000_000)),
+        repo="/home/ana/acme-api",
+        repo_id="acme",
+        base="a" * 40,
+        base_tree="b" * 40,
+        base_ref="main",
+        branch="loopwright/retry",
+        maker="maker-model",
+        checker="checker-model",
+        image="img",
+    )
+
+
+def baseline() -> Iterable[Event]:
+    for gate in GATES:
+        yield GateStarted(place="base", iteration=0, gate=gate, tree="b" * 40)
+        yield gate_finished(gate, 0, place="base")
+
+
+def turn(n: int, call: int, text: str = "I will parse both forms.", output: str = "1 passed") -> Iterable[Event]:
+    talk = f"maker.{n}"
+    yield ModelRequested(conversation=talk, call=call, attempt=1, model="maker-model", reserved=90_000)
+    yield ModelReplied(
+        conversation=talk, call=call, model="maker-model", stop_reason="tool_use",
+        usage=Usage(input=100, output=50), cost=50_000, calls=1, micros=1_000_000, text=text,
+    )  # fmt: skip
+    yield ToolStarted(conversation=talk, call=f"t{call}", name="bash", summary="pytest tests/http -q")
+    yield ToolFinished(conversation=talk, call=f"t{call}", name="bash", status="error", micros=2_100_000, output=output)
+
+
+def made(n: int, turns: int = 2) -> Iterable[Event]:
+    """An iteration up to its candidate."""
+    yield IterationStarted(n=n, parent="a" * 40, model="maker-model")
+    yield ConversationOpened(conversation=f"maker.{n}", role="maker", model="maker-model")
+    for call in range(1, turns + 1):
+        yield from turn(n, call)
+    yield ConversationEnded(conversation=f"maker.{n}", ending="finish")
+    yield CandidateMade(
+        n=n, commit=f"{n}" * 40, tree=f"{n}" * 40, parent="a" * 40,
+        diff=DiffStat(files=2, insertions=61, deletions=9), paths=("src/http.py", "tests/test_retry.py"),
+    )  # fmt: skip
+
+
+def judged(n: int, red: tuple[str, ...] = ()) -> Iterable[Event]:
+    """An iteration's gates."""
+    for gate in GATES:
+        yield GateStarted(place="candidate", iteration=n, gate=gate, tree=f"{n}" * 40)
+        yield gate_finished(gate, n, red=gate in red)
+
+
+def gate_finished(gate: str, n: int, place: str = "candidate", red: bool = False) -> GateFinished:
+    failure = Failure(
+        id="tests/test_retry.py::test_date_form", message="assert 0.0 == 2.0", path="tests/test_retry.py", line=71,
+        detail="E   AssertionError: assert 0.0 == 2.0",
+    )  # fmt: skip
+    result = GateResult(
+        gate=gate, kind=gate, status="fail" if red else "pass", summary="1 failed, 411 passed" if red else "all good",
+        failures=(failure,) if red else (),
+    )  # fmt: skip
+    return GateFinished(
+        place=place, iteration=n, gate=gate, tree=f"{n}" * 40, key=f"{gate}:{n}:{place}", status=result.status,
+        summary=result.summary, green=not red, new_failures=(failure.id,) if red else (), micros=38_000_000,
+        result=result,
+    )  # fmt: skip
+
+
+def rejected(n: int) -> Iterable[Event]:
+    yield IterationFinished(n=n, ending="finish", green=False, accepted=False, score=(0, n), feedback="look again")
+
+
+def accepted(n: int) -> Iterable[Event]:
+    yield VerdictGiven(
+        n=n, model="checker-model", decision="accept", summary="It does what was asked.",
+        findings=(Finding(severity="minor", path="src/http.py", line=88, claim="the cap could have a name"),),
+    )  # fmt: skip
+    yield IterationFinished(n=n, ending="finish", green=True, accepted=True, score=(1, n))
+
+
+def succeeded() -> Iterable[Event]:
+    branch = {"branch": "loopwright/retry", "tree": "2" * 40, "commit": "2" * 40}
+    yield BranchIntended(**branch)
+    yield BranchMade(**branch)
+    yield RunFinished(
+        outcome="succeeded", reason="every gate is green, and the checker accepts", exit_code=0,
+        branch="loopwright/retry", next_step="git switch loopwright/retry",
+    )  # fmt: skip
+
+
+def whole_run(journal: Journal, run: str, goal: str = GOAL) -> None:
+    """A run that succeeds in its second iteration."""
+    author = Author(journal, run, goal)
+    author.write(*baseline(), *made(1), *judged(1, red=("tests",)), *rejected(1))
+    author.write(*made(2), *judged(2), *accepted(2), *succeeded())
+    author.leave()
+
+
+def rows(app: Loopwright) -> list[str]:
+    """The screen as text. Every row must be exactly as wide as the screen, or the terminal would show it broken."""
+    # the screen beneath a question is drawn dimmed by the app; what counts here is the one on top
+    found = [strip.text for strip in app.screen._compositor.render_strips()]
+    width, height = app.size
+    assert [cell_len(row) for row in found] == [width] * height
+    return found
+
+
+def text(app: Loopwright) -> str:
+    return "\n".join(row.rstrip() for row in rows(app))
+
+
+async def until(pilot: Pilot[None], holds: Callable[[], Any]) -> None:
+    """Wait until something holds; fail with what is on the screen when it never does."""
+    for _ in range(400):
+        await pilot.pause(0.025)
+        if holds():
+            return
+    raise AssertionError(f"never: {text(pilot.app)}")  # type: ignore[arg-type]
+
+
+def drive(
+    journal: Journal,
+    script: Callable[[Loopwright, Pilot[None]], Awaitable[None]],
+    size: tuple[int, int] = (120, 40),
+    run: str | None = None,
+    **options: Any,
+) -> None:
+    """Play `script` on the full screen over `journal`."""
+
+    async def play() -> None:
+        app = Loopwright(journal, run, **options)
+        async with app.run_test(size=size) as pilot:
+            await pilot.pause()
+            await script(app, pilot)
+
+    asyncio.run(play())
