@@ -1,0 +1,58 @@
+"""What is measured: the words of each row, its target, and what the best peers need for the same.
+
+Peers and targets come from one survey: mini-swe-agent 2.4.6, SWE-agent, inspect_ai 0.3.285, the OpenHands SDK, Codex
+CLI and pi on one machine with 2 cores, Python 3.11 and Docker 20.10, with the same scripted model and the same
+scenario: turns that each run one shell command of about 200 bytes of output, then the end. That machine is not this
+one: compare ratios rather than times. `bare` peers execute without a sandbox.
+"""
+
+from typing import Literal
+
+import msgspec
+
+Unit = Literal["ms", "s", "MB", "x", "/s"]
+
+
+class Measure(msgspec.Struct, frozen=True):
+    """One row of the table. `target` is the most it may be; None where none was set."""
+
+    text: str
+    unit: Unit
+    target: float | None = None
+    peer: str = ""
+
+
+CATALOGUE: dict[str, Measure] = {
+    "python": Measure("python -c pass", "ms", None, "10 ms: that machine's floor"),
+    "help": Measure("loopwright --help", "ms", 120, "77 ms Codex"),
+    "ls_10": Measure("loopwright ls, 10 runs", "ms", 120),
+    "ls_10000": Measure("loopwright ls, 10,000 runs", "ms", 120),
+    "show": Measure("loopwright show", "ms", 120),
+    "first_request": Measure("start to first model request, warm", "s", 1.3, "3.4 s mini-swe-agent; bare 0.24 s Codex"),
+    "gap": Measure("gap per turn, 50 turns", "ms", None, "77 (96) ms mini-swe-agent; bare 10.6 (22) ms pi"),
+    "wall_50": Measure("run of 50 turns: wall", "s", 2.0, "8.8 s mini-swe-agent; bare 1.5 s pi"),
+    "cpu_50": Measure("run of 50 turns: CPU of the harness", "s", 1.8, "6.1 s mini-swe-agent; bare 1.9 s pi"),
+    "memory_50": Measure("run of 50 turns: peak memory", "MB", 110, "259 MB inspect_ai; bare 148 MB pi"),
+    "gap_5": Measure("gap at turn 5", "ms", 6, "80 ms mini-swe-agent; bare 20 ms pi"),
+    "gap_50": Measure("gap at turn 50", "ms", 8, "88 ms mini-swe-agent; bare 21 ms pi"),
+    "gap_200": Measure("gap at turn 200", "ms", 12, "111 ms mini-swe-agent; bare 14 ms pi"),
+    "growth": Measure("gap growth, turn 200 over 5", "x", 2.5, "1.2 x inspect_ai; bare 0.7 x pi"),
+    "eight_wall": Measure("eight agents, 8 x 50 turns: wall", "s", 6, "41 s mini-swe-agent; bare 10.6 s pi"),
+    "eight_memory": Measure("eight agents: peak memory", "MB", 150, "1,830 MB inspect_ai; bare 576 MB Codex"),
+    "each_memory": Measure("each further agent: memory", "MB", 4, "a process each: 72 MB Codex"),
+    "open": Measure("sandbox: open to first answer", "s", 0.5, "0.32 s mini-swe-agent"),
+    "command": Measure("sandbox: one command", "ms", None, "74 ms mini-swe-agent"),
+    "close": Measure("sandbox: close", "ms", 100),
+    "gone": Measure("sandbox: close until it is gone", "ms", None, "200 ms inspect_ai"),
+    "cached_gate": Measure("verdict of a cached gate", "ms", 50),
+    "clean_room": Measure("clean room ready", "s", 0.5),
+    "tests_gate": Measure("tests gate on a candidate", "s"),
+    "demo": Measure("make demo", "s"),
+    "append": Measure("journal: durable append", "ms", None, "0.13-0.38 ms: that machine's prototype"),
+    "batch": Measure("journal: appends in batches of 1,000", "/s"),
+    "open_100000": Measure("journal: open a run of 100,000 events", "ms", 250),
+    "list_10000": Measure("journal: list 10,000 runs", "ms", 150),
+    "first_paint": Measure("full screen: first paint", "ms"),
+    "key": Measure("full screen: key to paint", "ms"),
+}
+"""Every row there can be, in the order of the table."""
