@@ -104,9 +104,7 @@ def decode(data: bytes, id: str) -> Note:
     except msgspec.ValidationError as error:
         raise ValueError(str(error)) from None
     return (
-        note
-        if note.fingerprint
-        else msgspec.structs.replace(note, fingerprint=make(note.kind, note.text).fingerprint)
+        note if note.fingerprint else msgspec.structs.replace(note, fingerprint=make(note.kind, note.text).fingerprint)
     )
 
 

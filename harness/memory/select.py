@@ -58,7 +58,7 @@ def render(notes: Sequence[Note]) -> str:
 def _line(note: Note) -> str:
     where = f" [{', '.join(note.paths)}]" if note.paths else ""
     sha = f", seen at {note.sha[:10]}" if note.sha else ""
-    text = f"({note.kind}{sha}) {' '.join(note.text.split())}{where}"
+    text = " ".join(f"({note.kind}{sha}) {note.text}{where}".split())
     return f"- {text.replace('<', '‹').replace('>', '›')}\n"
 
 
@@ -91,9 +91,7 @@ def _named(goal: Goal) -> frozenset[str]:
     """Everything in the goal that could be a path, a file name or a module's stem."""
     found = re.findall(r"[\w./-]+", _text(goal).lower())
     parts = {
-        part
-        for token in found
-        for part in (token.strip("."), PurePosixPath(token).name, *re.split(r"[./]", token))
+        part for token in found for part in (token.strip("."), PurePosixPath(token).name, *re.split(r"[./]", token))
     }
     return frozenset(part for part in parts if len(part) > 2)
 

@@ -65,9 +65,15 @@ class Shelf:
         try:
             return self._cleaned(decode(_read(path), id))
         except (OSError, ValueError) as error:
-            raise MemoryFailed(
-                f"{path} is no note", str(error), "correct it with an editor, or delete it"
-            ) from None
+            raise MemoryFailed(f"{path} is no note", str(error), "correct it with an editor, or delete it") from None
+
+    def show(self, id: str) -> str:
+        """A note's file as it stands, cleaned; also of a broken one, so that it can be seen what is wrong."""
+        path = self.path(id)
+        try:
+            return self._clean(_read(path).decode("utf-8", "replace"))
+        except (OSError, ValueError) as error:
+            raise MemoryFailed(f"{path} cannot be shown", str(error), "look at the file itself") from None
 
     def add(self, kind: str, text: str, paths: Iterable[str] = (), by: str = "") -> Note:
         """Add a person's note, or confirm the one that says the same. Raises `MemoryFailed` for a bad one."""
@@ -123,15 +129,14 @@ class Shelf:
         if not text:
             raise MemoryFailed("the note is empty", "", "say one fact about the repository")
         if len(text) > TEXT_CHARS:
-            raise MemoryFailed(
-                "the note is too long", f"{len(text)} of {TEXT_CHARS} characters", "say one fact only"
-            )
+            raise MemoryFailed("the note is too long", f"{len(text)} of {TEXT_CHARS} characters", "say one fact only")
         return text
 
     def _cleaned(self, note: Note) -> Note:
+        texts = {name: self._clean(getattr(note, name)) for name in ("run", "sha", "by", "supersedes")}
         paths = tuple(self._clean(path) for path in note.paths[:PATHS])
         return msgspec.structs.replace(
-            note, text=self._clean(note.text).strip()[:TEXT_CHARS], paths=paths, by=self._clean(note.by)
+            note, text=self._clean(note.text).strip()[:TEXT_CHARS].strip(), paths=paths, **texts
         )
 
     def _fresh(self, note: Note) -> Note:
@@ -208,9 +213,7 @@ def _read(path: Path) -> bytes:
 
 
 def _refused(path: Path, error: OSError) -> MemoryFailed:
-    return MemoryFailed(
-        f"{path} cannot be used", error.strerror or str(error), "check its permissions and the disk"
-    )
+    return MemoryFailed(f"{path} cannot be used", error.strerror or str(error), "check its permissions and the disk")
 
 
 def _now() -> int:
