@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from gates import testing
 from gates.base import Room
-from gates.testing import Invocation
+from gates.process import Invocation
 
 TRIES = 2
 MOST = 20

@@ -24,6 +24,10 @@ SUPPRESSION = re.compile(
     re.IGNORECASE,
 )
 
+SUSPICIOUS = re.compile(
+    r"_exit|_pytest|sys\.modules|PYTEST_|pytest_|SystemExit|sys\.exit|junit|__import__|import_module|coding[:=]"
+)
+
 UNREADABLE = (Unreadable, Oversized, RecursionError, MemoryError)
 
 FIXES = {
@@ -116,7 +120,11 @@ def _edited(path: str, room: Room) -> Iterator[Violation]:
     try:
         old, new = (outline(parse(content(room, tree, path) or b""), known) for tree in (room.base, room.head))
         yield from edits(path, old, new)
-    except UNREADABLE as error:
+    except Unreadable as error:
+        if not error.syntax:
+            yield _violation("unreadable", path, f"a test module of base cannot be compared: {error}")
+        yield from _lost_line(path, room)
+    except (Oversized, RecursionError, MemoryError) as error:
         yield _violation("unreadable", path, f"a test module of base cannot be compared: {error}"[:300])
 
 
@@ -126,8 +134,8 @@ def _in_source(change: Change, room: Room, sides: Layout) -> Iterator[Violation]
         data = content(room, room.head, change.path)
         found = list(new_signs(change.path, base, parse(data), is_test=is_test)) if data is not None else []
     except UNREADABLE as error:
-        sample = is_test and not sides.is_module(change.path)
-        yield _violation("unreadable", change.path, str(error)[:300], severity="warn" if sample else "block")
+        harmless = isinstance(error, Unreadable) and error.syntax and not _suspicious(change, room)
+        yield _violation("unreadable", change.path, str(error)[:300], severity="warn" if harmless else "block")
         return
     named = (
         {node.name for node in ast.walk(base) if isinstance(node, ast.FunctionDef | ast.ClassDef)} if base else set()
@@ -141,6 +149,14 @@ def _base_module(change: Change, room: Room) -> ast.Module | None:
         return parse(data) if data is not None else None
     except UNREADABLE:
         return None
+
+
+def _suspicious(change: Change, room: Room) -> bool:
+    """Whether source that does not parse here adds words of the rules that it can then not be held to."""
+    try:
+        return any(SUSPICIOUS.search(text) for _, text in added_lines(change, room))
+    except Oversized:
+        return True
 
 
 def _suppressions(change: Change, room: Room) -> Iterator[Violation]:
@@ -157,7 +173,7 @@ def _suppressions(change: Change, room: Room) -> Iterator[Violation]:
 
 
 def _lost_line(path: str, room: Room) -> Iterator[Violation]:
-    """For languages that are not parsed here: the first line of base that the candidate does not have."""
+    """For languages that are not parsed here, a newer Python among them: the first line of base that is gone."""
     try:
         old, new = (content(room, tree, path) or b"" for tree in (room.base, room.head))
     except Oversized as error:

@@ -6,7 +6,7 @@ import msgspec
 
 from gates import testing
 from gates.base import Failure, Room
-from gates.testing import Invocation, TestRun
+from gates.process import Invocation, TestRun
 from gates.trees import Layout
 
 

@@ -1,11 +1,11 @@
 """The gate `proof`: new and changed tests must fail on base's source, or they prove nothing."""
 
-from gates import testing, trees
+from gates import process, testing, trees
 from gates.base import Gate, GateResult, Room, Violation
 from gates.contents import Oversized, content
 from gates.own import changed_tests, own_tests
+from gates.process import TestRun
 from gates.source import Unreadable, meaning, outline, parse
-from gates.testing import TestRun
 
 PROVES, NOTHING, CANNOT = "proves", "proves nothing", "cannot run at base"
 
@@ -20,7 +20,7 @@ def proof(gate: Gate, room: Room) -> GateResult:
     changed = changed_tests(room, sides) if room.baseline else frozenset()
     if not any(path.endswith(".py") for path in changed):
         return _result(gate, "there are no new or changed tests")
-    how = testing.invocation(sides.config, gate.command, gate.timeout, room.paths(room.head))
+    how = process.invocation(sides.config, gate.command, gate.timeout, room.paths(room.head))
     own = own_tests(room, sides, how, trees.exact(room, sides))
     new = _new(own, room)
     if not new:

@@ -4,6 +4,8 @@ In a clean room all of them are base's. A change of one is also a violation: it 
 """
 
 import configparser
+import json
+import re
 import sys
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
@@ -22,6 +24,7 @@ PROTECTED = (
     *("/.github", "/.gitlab", "/.circleci", "/.buildkite", "/.woodpecker", "/.loopwright"),
     *("/.gitlab-ci.yml", "/.travis.yml", "/.woodpecker.yml", "/azure-pipelines.yml", "/bitbucket-pipelines.yml"),
     *("/Jenkinsfile", "loopwright.toml", "sitecustomize.py", "usercustomize.py", "*.pth"),
+    *("jest.config.*", "vitest.config.*", ".mocharc*", ".eslintrc*", "eslint.config.*", ".golangci.*"),
     *("*.dist-info", "*.egg-info", "*.egg-link", "__pycache__", "*.pyc", "*.pyo"),
 )
 """Globs of files that no candidate changes, adds or removes. The last two lines are what Python runs or trusts by
@@ -59,6 +62,8 @@ def partly(path: str) -> Callable[[bytes], Mapping[str, Any]] | None:
             return pyproject_tables
         case "setup.cfg":
             return setup_sections
+        case "package.json":
+            return package_scripts
     return None
 
 
@@ -86,6 +91,17 @@ def setup_sections(data: bytes) -> Mapping[str, Any]:
     if parser.has_option("options.entry_points", "pytest11"):
         found["options.entry_points.pytest11"] = parser.get("options.entry_points", "pytest11")
     return found
+
+
+def package_scripts(data: bytes) -> Mapping[str, Any]:
+    """The scripts of a package.json that check something, and the tables of its test tools. Raises `ValueError`."""
+    try:
+        whole = json.loads(data)
+        scripts = {f"scripts.{name}": line for name, line in whole.get("scripts", {}).items()}
+        found = {name: whole[name] for name in ("jest", "mocha", "nyc", "c8", "ava", "eslintConfig") if name in whole}
+    except (ValueError, RecursionError, AttributeError) as error:
+        raise ValueError(f"not a readable package.json: {error}"[:200]) from None
+    return {**found, **{name: line for name, line in scripts.items() if re.search("test|lint|check", name)}}
 
 
 def tampered(change: Change, room: Room) -> tuple[str, ...] | None:

@@ -8,11 +8,11 @@ from collections.abc import Iterable
 
 import msgspec
 
-from gates import testing, trees
+from gates import process, testing, trees
 from gates.base import Failure, Gate, GateResult, Room, Violation
 from gates.flaky import excuse
 from gates.own import own_tests
-from gates.testing import Invocation, TestRun
+from gates.process import Invocation, TestRun
 from gates.trees import Layout, may_edit
 
 REQUIRED = "required: "
@@ -23,11 +23,13 @@ UNEXPLAINED = Failure(
     message="pytest ended with 1 though no test failed: a plugin objects (coverage threshold?)",
 )
 
+UNCONTROLLED = "the plugins of this repository keep our control test from running"
+
 
 def pytest(gate: Gate, room: Room) -> GateResult:
     """Run the tests of the base, or of a candidate against the baseline. Raises `SandboxGone`."""
     sides = trees.layout(room)
-    how = testing.invocation(sides.config, gate.command, gate.timeout, room.paths(room.head))
+    how = process.invocation(sides.config, gate.command, gate.timeout, room.paths(room.head))
     if not room.baseline:
         return _at_base(gate, room, how)
     return _Judgement(gate, room, sides, how).result()
@@ -46,7 +48,10 @@ def _at_base(gate: Gate, room: Room, how: Invocation) -> GateResult:
         return _stopped(gate, done)
     stable = frozenset(found.collected or ())
     unstable = tuple(node for node in done.passed if node not in stable)
-    notes = (f"{len(unstable)} test ids change from run to run and are not compared",) if unstable else ()
+    notes = (
+        *([f"{len(unstable)} test ids change from run to run and are not compared"] if unstable else ()),
+        *([UNCONTROLLED] if done.uncontrolled else ()),
+    )
     failures = (*done.failures, *((UNEXPLAINED,) if done.unexplained else ()))
     return GateResult(
         gate=gate.name,
@@ -73,10 +78,10 @@ class _Judgement:
 
     def result(self) -> GateResult:
         guarded = testing.run(self.room, self.guarded, self.how)
-        if guarded.status in ("error", "timeout"):
+        if self._void(guarded):
             return _stopped(self.gate, guarded)
         own = guarded if self.exact == self.guarded else own_tests(self.room, self.sides, self.how, self.exact)
-        if own.status in ("error", "timeout"):
+        if self._void(own):
             return _stopped(self.gate, own)
         failures = {f.id: f for f in (*guarded.failures, *self._lost(guarded), *own.failures)}
         passed = [node for node in (*guarded.passed, *own.passed) if node not in failures]
@@ -89,6 +94,11 @@ class _Judgement:
             failures.pop(failure.id.removeprefix(REQUIRED), None)
             failures[failure.id] = failure
         return self._judged(tuple(failures.values()), tuple(dict.fromkeys([*passed, *flaky])), guarded, own, flaky)
+
+    def _void(self, run: TestRun) -> bool:
+        """Whether a run shows nothing. What base's own plugins do to our control test, the candidate's may do."""
+        unusual = run.uncontrolled and (self.base is None or UNCONTROLLED not in self.base.notes)
+        return run.status in ("error", "timeout") or unusual
 
     def _lost(self, guarded: TestRun) -> Iterable[Failure]:
         """What passed at base and has no such result any more."""
@@ -150,18 +160,20 @@ class _Judgement:
 
 
 def _stopped(gate: Gate, run: TestRun) -> GateResult:
-    forged = Violation(
+    forged = run.forged or ("control test not run" if run.uncontrolled else "")
+    why = run.why or "a test that must fail could not be run"
+    violation = Violation(
         rule="test-run-forged",
         path="",
-        message=f"{run.why} ({run.forged})",
+        message=f"{why} ({forged})",
         fix="let the tests end by themselves: no exits, no patched runner, no written reports",
     )
     return GateResult(
         gate=gate.name,
         kind=gate.kind,
         status="timeout" if run.status == "timeout" else "error",
-        summary=run.why,
-        violations=(forged,) if run.forged else (),
+        summary=why,
+        violations=(violation,) if forged else (),
         output=run.output,
     )
 

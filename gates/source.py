@@ -19,7 +19,11 @@ _CHECKS = re.compile(r"^(?:.*\.)?(?:assert\w*|raises|warns|deprecated_call|fail|
 
 
 class Unreadable(Exception):
-    """A source that cannot be judged: too large, too deep, or not Python."""
+    """A source that cannot be judged: too large, too deep, or, with `syntax`, not the Python of this interpreter."""
+
+    def __init__(self, reason: str, *, syntax: bool = False) -> None:
+        super().__init__(reason)
+        self.syntax = syntax
 
 
 class Module(msgspec.Struct, frozen=True):
@@ -44,7 +48,8 @@ def parse(data: bytes) -> ast.Module:
             tree = ast.parse(data)
         dump(tree)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        raise Unreadable(f"it cannot be parsed ({type(error).__name__}: {error})"[:200]) from None
+        reason = f"it cannot be parsed ({type(error).__name__}: {error})"[:200]
+        raise Unreadable(reason, syntax=isinstance(error, SyntaxError)) from None
     return tree
 
 

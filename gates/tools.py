@@ -1,5 +1,6 @@
 """What the gates that call a scanner share: finding it, reading its report, and naming its findings."""
 
+import contextlib
 import json
 import secrets
 from collections import Counter
@@ -77,11 +78,14 @@ def report(sandbox: Sandbox, command: Sequence[str], option: str, timeout: float
 
 def as_base_has_them(sandbox: Sandbox, room: Room, paths: Iterable[str]) -> list[str]:
     """Put base's version of these files into the work tree; the ones that base has are returned."""
-    old = {path: base_content(room, path) for path in paths}
-    for path, data in old.items():
-        if data is not None:
-            sandbox.write(f"{WORKSPACE}/{path}", data)
-    return [path for path, data in old.items() if data is not None]
+    laid = []
+    for path in paths:
+        data = base_content(room, path)
+        with contextlib.suppress(FileRefused):  # a link or directory stands there now: then base has nothing to say
+            if data is not None:
+                sandbox.write(f"{WORKSPACE}/{path}", data)
+                laid.append(path)
+    return laid
 
 
 def beyond(new: Iterable[Finding], *old: Iterable[Finding]) -> list[Finding]:

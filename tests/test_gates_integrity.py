@@ -51,6 +51,7 @@ BASE: Files = {
     "pyproject.toml": '[project]\nname = "pkg"\ndependencies = ["a"]\n[tool.pytest.ini_options]\naddopts = "-ra"\n',
     "setup.cfg": "[metadata]\nname = pkg\n[mypy]\nstrict = True\n",
     ".github/workflows/ci.yml": "on: push\n",
+    "web/package.json": '{"scripts": {"start": "x", "test": "jest"}}',
     "web/app.test.ts": "it('works', () => {\n  expect(1).toBe(1)\n})\n",
 }
 
@@ -86,6 +87,7 @@ def blocking(result: GateResult) -> set[str]:
         ({"pyproject.toml": f"{BASE['pyproject.toml']}[project.entry-points.pytest11]\nx='a'"}, "gate-config-changed"),
         ({"sub/pyproject.toml": "[tool.ruff]\nexclude = ['*']\n"}, "gate-config-changed"),
         ({"setup.cfg": "[metadata]\nname = pkg\n"}, "gate-config-changed"),
+        ({"web/package.json": '{"scripts": {"start": "x", "pretest": "exit 0"}}'}, "gate-config-changed"),
         ({"setup.cfg": f"{BASE['setup.cfg']}[mypy-pkg.*]\nignore_errors = True\n"}, "gate-config-changed"),
         ({"setup.cfg": f"{BASE['setup.cfg']}[tool:pytest]\naddopts = --co\n"}, "gate-config-changed"),
         ({"pytest.py": "def main(): return 0\n"}, "module-shadowed"),
@@ -112,9 +114,10 @@ def blocking(result: GateResult) -> set[str]:
         ({"tests/test_new.py": "import pytest as p\nsetattr(p, 'raises', None)\n"}, "pytest-internals"),
         ({"tests/test_new.py": "def test_x(mocker):\n    mocker.patch('pytest.raises')\n"}, "pytest-internals"),
         ({"tests/test_new.py": "pytest_plugins = ['pkg.plugin']\n"}, "pytest-plugin"),
-        ({"tests/test_new.py": "def test_x(:\n"}, "unreadable"),
-        ({"tests/test_pkg.py": "\0"}, "unreadable"),
-        ({"pkg/__init__.py": "x = " + "(" * 5_000 + ")" * 5_000}, "unreadable"),
+        ({"tests/test_new.py": "import os; type new syntax = os._exit(0)\n"}, "unreadable"),
+        ({"tests/test_pkg.py": "\0"}, "base-test-edited"),
+        ({"tests/test_pkg.py": "type new syntax\n"}, "base-test-edited"),
+        ({"pkg/__init__.py": "x = " + "-" * 5_000 + "1\n"}, "unreadable"),
         ({"pkg/__init__.py": b"# coding: no-such-codec\n"}, "unreadable"),
         ({"pkg/__init__.py": "#" * 1_000_001}, "unreadable"),
     ],
@@ -187,6 +190,7 @@ HARMLESS: list[Files] = [
     {"tests/test_pkg.py": TESTS.replace("\n", "\r\n")},
     {"pyproject.toml": str(BASE["pyproject.toml"]).replace('["a"]', '["a", "b>=2"]') + "[tool.hatch]\nx = 1\n"},
     {"setup.cfg": "[mypy]\nstrict = True\n[metadata]\nname = other\n"},
+    {"web/package.json": '{"scripts": {"start": "serve", "test": "jest"}, "dependencies": {"a": "1"}}'},
     {"pkg/__main__.py": "import sys\nfrom pkg import double\nsys.exit(double(0))\n"},
     {"tests/test_new.py": "def test_x():\n    assert True\n\nif __name__ == '__main__':\n    raise SystemExit(0)\n"},
     {"web/app.test.ts": str(BASE["web/app.test.ts"]) + "it('new', () => {})\n"},
@@ -217,6 +221,9 @@ def test_honest_work_is_no_violation(changed: Files) -> None:
         ({"tests/test_new.py": "from _pytest.logging import LogCaptureFixture\n"}, "pytest-internals"),
         ({"pkg/worker.py": "import os\ndef child():\n    os._exit(0)\n"}, "exit-in-code"),
         ({"tests/data/sample.py": "def ("}, "unreadable"),
+        ({"pkg/new.py": "x = type new syntax\n"}, "unreadable"),
+        ({"pkg/new.py": "x = " + "(" * 5_000 + ")" * 5_000}, "unreadable"),
+        ({"tests/test_pkg.py": TESTS + "type new syntax\n"}, "unreadable"),
     ],
 )  # fmt: skip
 def test_what_may_have_its_reason_only_warns(changed: Files, rule: str) -> None:

@@ -1,0 +1,168 @@
+"""One pytest process in a sandbox: how it is started, and whether it came to an end that means something."""
+
+import functools
+import json
+import re
+import secrets
+import shlex
+import time
+from collections.abc import Mapping, Sequence
+from importlib.resources import files
+from typing import Any, Literal
+
+import msgspec
+
+from gates import junit
+from gates.base import Failure
+from sandboxes.base import WORKSPACE, FileRefused, Result, Sandbox
+
+START = 'exec "$(command -v python || command -v python3)" "$@"'
+NO_PYTEST = 97
+"""The exit code by which our starter says that there is no pytest."""
+
+ENV = {"PYTHONHASHSEED": "0", "PYTEST_ADDOPTS": ""}
+"""A fixed hash seed: sets give parameters, and so node ids, their order."""
+
+
+class TestRun(msgspec.Struct, frozen=True, kw_only=True):
+    """What one run of pytest on one tree showed."""
+
+    __test__ = False
+    status: Literal["done", "empty", "error", "timeout"]
+    """`empty` is exit code 5: there are no tests."""
+    why: str = ""
+    """In a line, when it is not `done`; with what to do about it."""
+    forged: str = ""
+    """How the run was tampered with, where it was."""
+    passed: tuple[str, ...] = ()
+    skipped: tuple[str, ...] = ()
+    failures: tuple[Failure, ...] = ()
+    broken: tuple[str, ...] = ()
+    """Files that could not be collected; each is a failure as well."""
+    collected: tuple[str, ...] | None = None
+    """Node ids found by a process of its own, when that was asked for."""
+    unexplained: bool = False
+    """Exit code 1 without a failing test: a plugin's objection, such as a coverage threshold."""
+    uncontrolled: bool = False
+    """Our control test could not be run, so nothing shows that a failing test is reported as one."""
+    output: str = ""
+    micros: int = 0
+
+    @property
+    def ids(self) -> frozenset[str]:
+        """Every test with a result."""
+        return frozenset((*self.passed, *self.skipped, *(f.id for f in self.failures if f.id not in self.broken)))
+
+
+class Invocation(msgspec.Struct, frozen=True, kw_only=True):
+    """How pytest is called in every run of one gate."""
+
+    config: str | None
+    """Base's configuration file, relative to the root."""
+    roots: tuple[str, ...]
+    """What comes first on the import path."""
+    extra: tuple[str, ...]
+    deadline: float
+    """On the monotonic clock: the gate's whole time."""
+
+    def left(self) -> float:
+        """Seconds until the deadline, at least a moment, so that a run can say that it timed out."""
+        return max(0.1, self.deadline - time.monotonic())
+
+
+def invocation(config: str | None, command: str | None, timeout: int, paths: Sequence[str]) -> Invocation:
+    """The way to call pytest on a tree with these `paths`; a `src` directory of packages is importable."""
+    layered = any(re.fullmatch(r"src/[^/]+/__init__\.py", path) for path in paths)
+    return Invocation(
+        config=config,
+        roots=(WORKSPACE, f"{WORKSPACE}/src") if layered else (WORKSPACE,),
+        extra=tuple(shlex.split(command or "")),
+        deadline=time.monotonic() + timeout,
+    )
+
+
+class Process:
+    """One pytest process, with a directory of random name of its own, outside the workspace.
+
+    `problem` says why there is no result to look at, and is None when there is one.
+    """
+
+    def __init__(
+        self, sandbox: Sandbox, how: Invocation, args: Sequence[str], select: Sequence[str], good: tuple[int, ...]
+    ) -> None:
+        self.name = f"lw{secrets.token_hex(8)}"
+        self.path = f"/tmp/{self.name}"  # noqa: S108 - inside the sandbox
+        self.started = time.monotonic()
+        self._sandbox = sandbox
+        try:
+            self.result = self._run(how, args, select)
+        except FileRefused as refused:
+            self.result = Result(exit_code=-1, stdout=str(refused).encode())
+            self.problem: TestRun | None = self.error("there is no room for a test run in /tmp")
+        else:
+            self.problem = self._problem(good)
+
+    @functools.cached_property
+    def witness(self) -> Mapping[str, Any]:
+        """What our plugin wrote at the very end; nothing when the process did not get there."""
+        try:
+            said = json.loads(self._sandbox.read(f"{self.path}/witness.json", limit=junit.LIMIT))
+        except (FileRefused, ValueError, RecursionError):
+            return {}
+        lists = isinstance(said, dict) and all(isinstance(said.get(k), list) for k in ("collected", "errors"))
+        return said if lists and isinstance(said.get("canary"), str) else {}
+
+    @property
+    def micros(self) -> int:
+        return int((time.monotonic() - self.started) * 1_000_000)
+
+    @property
+    def output(self) -> str:
+        return self.result.stdout.decode(errors="replace")[-4_000:]
+
+    def report(self) -> junit.Report:
+        try:
+            return junit.parse(self._sandbox.read(f"{self.path}/report.xml", limit=junit.LIMIT))
+        except FileRefused as error:
+            return junit.Report(problem=error.why or error.what)
+
+    def error(self, why: str, forged: str = "") -> TestRun:
+        return TestRun(status="error", why=why, forged=forged, output=self.output, micros=self.micros)
+
+    def _run(self, how: Invocation, args: Sequence[str], select: Sequence[str]) -> Result:
+        program = f"{self.path}/{self.name}.py"
+        self._sandbox.write(program, files("gates.inside").joinpath("witness.py").read_bytes())
+        self._sandbox.write(f"{self.path}/pytest.ini", b"[pytest]\n")
+        config = f"{WORKSPACE}/{how.config}" if how.config else f"{self.path}/pytest.ini"
+        options = [
+            *("-c", config, f"--rootdir={WORKSPACE}", f"--confcutdir={WORKSPACE}", "--color=no", "--tb=short"),
+            *("-o", f"cache_dir={self.path}/cache", "-o", "junit_family=xunit1", "-o", "junit_logging=no"),
+            *("--continue-on-collection-errors", "--maxfail=0", f"--junitxml={self.path}/report.xml"),
+        ]
+        command = ["/bin/sh", "-c", START, "sh", program, json.dumps(how.roots), *options, *how.extra, *args, *select]
+        return self._sandbox.run(command, timeout=how.left(), env=ENV)
+
+    def _problem(self, good: tuple[int, ...]) -> TestRun | None:
+        code, said = self.result.exit_code, self.witness.get("exit")
+        if self.result.timed_out:
+            return TestRun(status="timeout", why="pytest ran out of time", output=self.output, micros=self.micros)
+        if code == NO_PYTEST and said is None:
+            return self.error('pytest is not in the image; fix: [sandbox] setup = ["pip install pytest"]')
+        if self.result.disk:
+            return self.error("pytest was killed: the disk is full; fix: raise [sandbox] disk_mb")
+        if code == 137 or (self.result.oom and said is None):
+            return self.error("pytest was killed (out of memory?); fix: raise [sandbox] memory_mb")
+        if said != code:
+            forged = f"exit code {code}" if code in good else ""
+            return self.error(f"pytest was cut short: exit code {code} without having finished", forged)
+        if code == 5 and code not in good:
+            return TestRun(status="empty", why="pytest finds no tests", output=self.output)
+        return None if code in good else self.error(_USAGE.get(code, f"pytest ended with {code}"))
+
+
+_USAGE = {
+    2: "pytest was interrupted",
+    3: "pytest had an internal error",
+    4: "pytest was called wrongly: an option or plugin of the configuration is missing here"
+    "; fix: install what it needs by [sandbox] setup",
+}
