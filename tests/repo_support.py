@@ -28,7 +28,7 @@ def git(where: Path, *args: str | bytes, stdin: bytes = b"", check: bool = True,
     """What `git ARGS` prints in `where`, run the way a user runs it."""
     done = subprocess.run(
         ["git", "-c", "safe.directory=*", "-c", "protocol.file.allow=always", *args],
-        cwd=where, input=stdin, env=ENV | env, capture_output=True, check=False,
+        cwd=where, input=stdin, env=ENV | env, capture_output=True, check=False, timeout=120,
     )  # fmt: skip
     assert not check or done.returncode == 0, done.stderr.decode()
     return done.stdout
@@ -148,7 +148,7 @@ def entries_of(root: Path, tree: str) -> list[tuple[str, bytes, str]]:
 # Traps: every way a repository's configuration can name a program.
 
 
-def traps(marker: Path, worktree_filters: bool = True) -> str:
+def traps(marker: Path) -> str:
     """A configuration in which whatever git may start leaves its name in the file `marker`."""
 
     def touch(what: str) -> str:
@@ -167,8 +167,9 @@ def traps(marker: Path, worktree_filters: bool = True) -> str:
 [filter "trap"]
 	clean = {touch("clean")}
 	smudge = {touch("smudge")}
-	process = {touch("process")}
 	required = true
+[filter "long"]
+	process = {touch("process")}
 [diff]
 	external = {touch("external")}
 [diff "trap"]
@@ -189,11 +190,13 @@ def traps(marker: Path, worktree_filters: bool = True) -> str:
 [uploadpack]
 	packObjectsHook = {touch("packObjectsHook")}
 [remote "origin"]
-	url = "ext::sh -c 'echo ext >>{marker}'"
-	uploadpack = {touch("uploadpack")}
-	receivepack = {touch("receivepack")}
+	url = ext::{marker.parent / "transport"}
 	promisor = true
 	fetch = +refs/heads/*:refs/remotes/origin/*
+[remote "disk"]
+	url = .
+	uploadpack = "echo uploadpack >>{marker}; false"
+	receivepack = "echo receivepack >>{marker}; false"
 [protocol "ext"]
 	allow = always
 [protocol "file"]
@@ -218,6 +221,9 @@ def set_traps(git_dir: Path, marker: Path) -> None:
     (marker.parent / "more-config").write_text(
         f'[filter "more"]\n\tclean = "sh -c \'echo included >>{marker}; cat\'"\n\tsmudge = cat\n'
     )
+    transport = marker.parent / "transport"
+    transport.write_text(f"#!/bin/sh\necho transport >>{marker}\n")
+    transport.chmod(0o755)
     with (git_dir / "config").open("a") as file:
         file.write(traps(marker))
     (git_dir / "info").mkdir(exist_ok=True)
@@ -230,4 +236,4 @@ def set_traps(git_dir: Path, marker: Path) -> None:
             hook.chmod(0o755)
 
 
-TRAPPED_ATTRIBUTES = b"* filter=trap diff=trap merge=trap ident\n*.txt filter=more\n"
+TRAPPED_ATTRIBUTES = b"* filter=trap diff=trap merge=trap ident\n*.txt filter=more\n*.md filter=long\n"

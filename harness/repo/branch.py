@@ -22,8 +22,8 @@ def check_branch(branch: str) -> None:
     try:
         if branch.startswith("-"):
             why = "it begins with a dash"
-        elif branch in ("", "HEAD"):
-            why = "it is empty" if not branch else "HEAD means something else"
+        elif branch in ("", "HEAD", "@"):
+            why = "it means something else to git" if branch else "it is empty"
         elif branch.startswith("refs/"):
             why = "give the name without refs/heads/"
         elif "\0" in branch or len(raw(branch)) > 200:

@@ -70,6 +70,7 @@ printf '%s\\n' "$w/.git/objects" >"$d/objects/info/alternates"
 cp -p "$w/{PRISTINE}" "$d/index" 2>/dev/null
 git ls-files >/dev/null 2>&1 || {{ rm -f "$d/index"; git read-tree --empty || exit {_NO_LAYOUT}; }}
 : >"$d/ignored"
+find . -path ./.git -prune -o ! -type f ! -type d ! -type l -exec rm -f {{}} + || exit {_NO_LAYOUT}
 git clean -ffdxq || {{ chmod -R u+rwX . ; git clean -ffdxq; }} || exit {_NO_LAYOUT}
 git read-tree --reset -u "$tree" || exit {_NO_LAYOUT}
 rm -f "$w/.git/index.lock"
