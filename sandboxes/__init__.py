@@ -48,8 +48,6 @@ def engine(name: str, home: Path) -> Engine:
     found = entry_points(group=GROUP)
     if name not in found.names:
         known = ", ".join(sorted(found.names)) or "none"
-        raise SandboxUnavailable(
-            f"there is no sandbox engine {name!r}", f"known: {known}", "correct [sandbox] engine"
-        )
+        raise SandboxUnavailable(f"there is no sandbox engine {name!r}", f"known: {known}", "correct [sandbox] engine")
     made: Engine = found[name].load()(home)
     return made

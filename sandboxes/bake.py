@@ -185,9 +185,7 @@ def lines(stream: Any) -> Any:
     """The output by lines, whatever the pieces; a progress bar's returns count as line ends."""
     rest = ""
     for piece in stream:
-        *whole, rest = (
-            (rest + piece.decode("utf-8", "replace")).replace("\r\n", "\n").replace("\r", "\n").split("\n")
-        )
+        *whole, rest = (rest + piece.decode("utf-8", "replace")).replace("\r\n", "\n").replace("\r", "\n").split("\n")
         yield from filter(None, whole)
     if rest:
         yield rest

@@ -93,10 +93,10 @@ def is_local(client: docker.APIClient) -> bool:
 
 
 def reason(error: BaseException) -> str:
-    """The shortest true account of why a client failed: the innermost error with words of its own."""
-    inner: BaseException | None = error
-    seen = error
-    while inner is not None:
-        seen, inner = inner, inner.__cause__ or inner.__context__
-    text = getattr(seen, "strerror", None) or str(seen) or type(seen).__name__
-    return str(text).strip()
+    """The shortest true account of why the engine failed: its own words, else those of the innermost error."""
+    if isinstance(error, docker.errors.APIError) and error.explanation:
+        return str(error.explanation).strip()
+    chain = [error]
+    while (inner := chain[-1].__cause__ or chain[-1].__context__) is not None and inner not in chain:
+        chain.append(inner)
+    return str(getattr(chain[-1], "strerror", None) or chain[-1]).strip() or type(chain[-1]).__name__

@@ -3,6 +3,7 @@
 import contextlib
 import secrets
 import threading
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
@@ -33,6 +34,7 @@ class DockerEngine:
         self._refusal = ""
         self._removals = ThreadPoolExecutor(4, thread_name_prefix="sandbox-removal")
         self._pending: set[Future[None]] = set()
+        self._swept = False
 
     @property
     def client(self) -> docker.APIClient:
@@ -65,10 +67,12 @@ class DockerEngine:
         try:
             mode, _ = self.workspace_mode(spec.seed)
             try:
-                return self._open(spec, mode)
+                box = self._open(spec, mode)
             except workspace.OverlayRefused as refused:
                 self._refusal = str(refused)
-                return self._open(spec, "volume")
+                box = self._open(spec, "volume")
+            self._sweep_once()
+            return box
         except docker.errors.ImageNotFound as error:
             raise SandboxUnavailable(
                 f"there is no image {spec.image} on the engine", reason(error), "run `loopwright image build`"
@@ -120,10 +124,12 @@ class DockerEngine:
             try:
                 client.start(container)
             except docker.errors.APIError as error:
-                raise workspace.refusal(space, error) or error from error
+                if refused := workspace.refusal(space, error):
+                    raise refused from error
+                raise
             return self._greet(spec, space, container, stream)
         except BaseException:
-            self._remove(container, space if space.fresh else None)
+            quietly(lambda: self._remove(container, space if space.fresh else None))
             raise
 
     def _greet(self, spec: Spec, space: workspace.Workspace, container: str, stream: Stream) -> Sandbox:
@@ -133,7 +139,7 @@ class DockerEngine:
 
         def close() -> None:
             stream.close()
-            self._later(container, None if space.named else space)
+            self._later(lambda: self._remove(container, None if space.named else space))
 
         def end() -> str:
             known = reaper.epitaph(self.client, container) or line.stderr.strip()[-500:]
@@ -158,20 +164,30 @@ class DockerEngine:
             raise workspace.OverlayRefused(f"the workspace belongs to user {found} inside the container")
         return box
 
-    def _later(self, container: str, space: workspace.Workspace | None) -> None:
-        """Remove in the background; at the very end of the process, at once."""
+    def _later(self, work: Callable[[], object]) -> None:
+        """Do it in the background; at the very end of the process, at once."""
         try:
-            removal = self._removals.submit(self._remove, container, space)
+            task = self._removals.submit(quietly, work)
         except RuntimeError:
-            self._remove(container, space)
+            quietly(work)
             return
-        self._pending.add(removal)
-        removal.add_done_callback(self._pending.discard)
+        self._pending.add(task)
+        task.add_done_callback(self._pending.discard)
 
     def _remove(self, container: str, space: workspace.Workspace | None) -> None:
-        """What cannot be removed now is left to `gc`."""
-        with contextlib.suppress(docker.errors.DockerException, requests.RequestException, OSError):
-            if container:
-                reaper.remove_container(self.client, container)
-            if space:
-                workspace.remove(self.client, space.volume, space.directory)
+        if container:
+            reaper.remove_container(self.client, container)
+        if space:
+            workspace.remove(self.client, space.volume, space.directory)
+
+    def _sweep_once(self) -> None:
+        """Crashed processes leave at most a container that was never started and throw-away trees: see to them."""
+        if not self._swept:
+            self._swept = True
+            self._later(lambda: reaper.gc(self.client, self.home, None, None))
+
+
+def quietly(work: Callable[[], object]) -> None:
+    """What cannot be removed now is left to `gc`."""
+    with contextlib.suppress(docker.errors.DockerException, requests.RequestException, OSError):
+        work()

@@ -54,9 +54,7 @@ def probe(engine: "DockerEngine") -> tuple[Check, ...]:
     try:
         rows += look(engine, client)
     except (docker.errors.DockerException, requests.RequestException, OSError) as error:
-        rows.append(
-            Check(name="sandbox", ok=False, what="the engine fails", why=str(error), fix="see Docker's log")
-        )
+        rows.append(Check(name="sandbox", ok=False, what="the engine fails", why=str(error), fix="see Docker's log"))
     return tuple(rows)
 
 
@@ -104,9 +102,7 @@ def sandbox(engine: "DockerEngine", image: str) -> Iterator[Check]:
             return
         finally:
             engine.settle()
-        told = dict(
-            line.split(":", 1) for line in result.stdout.decode("utf-8", "replace").splitlines() if ":" in line
-        )
+        told = dict(line.split(":", 1) for line in result.stdout.decode("utf-8", "replace").splitlines() if ":" in line)
         found = {name: value.split() for name, value in told.items()}
         mode, why = engine.workspace_mode(seed)
         works = found.get("Workspace") == ["works"]
@@ -150,7 +146,5 @@ def walls(found: dict[str, list[str]], uid: int) -> Iterator[Check]:
         ok=not missing,
         what=", ".join(name for name, held in holds.items() if held),
         why="" if not missing else f"missing: {', '.join(missing)}",
-        fix=""
-        if not missing
-        else "start dockerd without options that weaken it (seccomp-profile, default runtime)",
+        fix="" if not missing else "start dockerd without options that weaken it (seccomp-profile, default runtime)",
     )

@@ -63,13 +63,12 @@ def tmpfs(resources: Resources, uid: int) -> dict[str, str]:
     return {
         "/tmp": f"rw,exec,mode=1777,{size}",  # noqa: S108 - the container's own
         HOME: f"rw,exec,mode=0755,uid={uid},gid={uid},{size}",
+        "/dev/shm": f"rw,noexec,mode=1777,size={SHM_MB}m,nr_inodes={INODES},nosuid,nodev",  # noqa: S108
         "/run": f"rw,noexec,mode=0755,size={spill}m,nr_inodes=1000,nosuid,nodev",
     }
 
 
-def container(
-    client: docker.APIClient, spec: Spec, volume: str, uid: int, marks: Mapping[str, str]
-) -> dict[str, Any]:
+def container(client: docker.APIClient, spec: Spec, volume: str, uid: int, marks: Mapping[str, str]) -> dict[str, Any]:
     """The arguments of `create_container`."""
     limits = spec.resources
     host = client.create_host_config(
@@ -82,7 +81,6 @@ def container(
         ipc_mode="private",
         log_config=LogConfig(type="none"),
         tmpfs=tmpfs(limits, uid),
-        shm_size=SHM_MB * MB,
         mounts=[Mount(WORKSPACE, volume, type="volume", read_only=spec.read_only, no_copy=True)],
         mem_limit=limits.memory_mb * MB,
         memswap_limit=limits.memory_mb * MB,

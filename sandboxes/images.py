@@ -89,9 +89,7 @@ def named_image(engine: Engine, reference: str, log: Log = lambda line: None) ->
     client, _ = parts(engine)
     with contextlib.suppress(docker.errors.ImageNotFound):
         return describe(client, reference)
-    repository, _, tag = (
-        reference.rpartition(":") if ":" in reference.rpartition("/")[2] else (reference, "", "latest")
-    )
+    repository, _, tag = reference.rpartition(":") if ":" in reference.rpartition("/")[2] else (reference, "", "latest")
     if pull(client, log, repository, tag) is None:
         raise ImageFailed(
             f"there is no image {reference}",

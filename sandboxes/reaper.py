@@ -28,13 +28,17 @@ def discard(client: docker.APIClient, home: Path, run: str) -> None:
     workspace.remove_tree(home / "work" / run)
 
 
-def gc(client: docker.APIClient, home: Path, keep: frozenset[str], seeds: Path | None) -> tuple[str, ...]:
-    """Remove what dead processes left in this home and on this engine; say what."""
+def gc(client: docker.APIClient, home: Path, keep: frozenset[str] | None, seeds: Path | None) -> tuple[str, ...]:
+    """Remove what dead processes left in this home and on this engine; say what.
+
+    With `keep` None every named workspace stays: that much may be done without being asked to.
+    """
     mine = {label("home"): home_id(home)}
     removed: list[str] = []
 
     def doomed(marks: Mapping[str, str]) -> bool:
-        return is_dead(marks) and not (marks.get(label("workspace")) and marks.get(label("run")) in keep)
+        kept = bool(marks.get(label("workspace"))) and (keep is None or marks.get(label("run")) in keep)
+        return is_dead(marks) and not kept
 
     for container in containers(client, mine):
         if is_dead(container["Labels"]):

@@ -10,6 +10,9 @@ import docker
 SEND_SECONDS = 120.0
 """How long the other end may block what we send; PID 1 always reads."""
 
+LONGEST = 3_600.0
+"""Seconds that one wait takes at most; poll(2) counts milliseconds in an int."""
+
 
 class Stream:
     """Bytes both ways. `keep` is whatever has to live as long as the socket."""
@@ -24,7 +27,7 @@ class Stream:
         if not (pending and pending()):
             poll = select.poll()
             poll.register(self._socket, select.POLLIN)
-            if not poll.poll(max(seconds, 0) * 1000):
+            if not poll.poll(min(max(seconds, 0.0), LONGEST) * 1000):
                 raise TimeoutError
         return self._socket.recv(size)
 

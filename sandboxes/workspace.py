@@ -70,7 +70,7 @@ def overlay_obstacle(home: Path, seed: Path) -> str:
     for path in (home, seed):
         if set(str(path)) & set(",:\\\"'\n"):
             return f"{path} has a character that mount options cannot carry"
-    if seed.stat().st_uid != agent_uid():
+    if seed.is_dir() and seed.stat().st_uid != agent_uid():
         return f"{seed} does not belong to user {agent_uid()}"
     return ""
 

@@ -146,7 +146,7 @@ def attempt(work: Callable[..., bytes], *given: Any) -> bytes:
         return b"+" + work(*given)
     except OSError as error:
         return b"-" + os.fsencode(error.strerror or str(error))
-    except Refused as error:
+    except (Refused, ValueError) as error:
         return b"-" + os.fsencode(str(error))
     except MemoryError:
         return b"-there is not enough memory"

@@ -1,0 +1,66 @@
+"""Helpers of the tests with real sandboxes; their fixtures are in `sandbox_fixtures`."""
+
+import hashlib
+import os
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from sandboxes.base import Sandbox
+from sandboxes.docker import DockerEngine
+from sandboxes.owner import give
+from sandboxes.workspace import agent_uid
+
+Opener = Callable[..., Sandbox]
+
+GIT = {
+    "GIT_AUTHOR_NAME": "t", "GIT_AUTHOR_EMAIL": "t@t", "GIT_COMMITTER_NAME": "t", "GIT_COMMITTER_EMAIL": "t@t",
+    "GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_NOSYSTEM": "1", "PATH": os.environ["PATH"],
+}  # fmt: skip
+
+
+def make_seed(where: Path, files: dict[str, str]) -> Path:
+    """A clone with a work tree, its index refreshed, owned by the user commands run as."""
+    where.mkdir(parents=True)
+    for name, text in files.items():
+        path = where / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    for command in ("init -q -b main", "add -A", "commit -q -m base"):
+        subprocess.run(["git", *command.split()], cwd=where, env=GIT, check=True)
+    give(where, agent_uid())
+    refresh = ["git", "-c", f"safe.directory={where}", "update-index", "-q", "--refresh"]
+    subprocess.run(refresh, cwd=where, env=GIT, check=True)
+    give(where, agent_uid())
+    return where
+
+
+def fingerprint(tree: Path) -> str:
+    """Every path, mode, owner, time and content under a directory."""
+    digest = hashlib.sha256()
+    for path in sorted(tree.rglob("*")):
+        info = path.lstat()
+        digest.update(repr((str(path), info.st_mode, info.st_uid, info.st_size, info.st_mtime_ns)).encode())
+        if path.is_file() and not path.is_symlink():
+            digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def containers(engine: DockerEngine, **labels: str) -> list[dict[str, Any]]:
+    """The engine's containers with these labels of ours, running or not."""
+    wanted = [f"loopwright.{name}={value}" for name, value in labels.items()]
+    found: list[dict[str, Any]] = engine.client.containers(all=True, filters={"label": wanted})
+    return found
+
+
+def volumes(engine: DockerEngine, run: str) -> list[str]:
+    found = engine.client.volumes(filters={"label": [f"loopwright.run={run}"]})["Volumes"]
+    return [volume["Name"] for volume in found or []]
+
+
+def processes(box: Sandbox) -> list[str]:
+    """The command lines of all that lives in a sandbox besides PID 1 and the one that looks."""
+    look = "for p in /proc/[0-9]*; do echo $(basename $p) $(tr '\\0' ' ' < $p/cmdline); done 2>/dev/null"
+    lines = box.run(look).stdout.decode().splitlines()
+    return [line for line in lines if line.split()[0] != "1" and "for p in /proc" not in line and len(line.split()) > 1]

@@ -1,0 +1,114 @@
+"""Bombs: each is contained, reported as what it was, and the next command answers."""
+
+import contextlib
+import resource
+
+import pytest
+
+from sandboxes.base import FileRefused, Resources, SandboxGone
+from tests.sandbox_support import Opener, processes
+
+pytest_plugins = ("tests.sandbox_fixtures",)
+
+
+def test_a_fork_bomb(open_box: Opener) -> None:
+    box = open_box(resources=Resources(pids=64))
+    result = box.run("bomb() { bomb | bomb & }; bomb; sleep 1000", timeout=1)
+    assert result.exit_code in (124, 254)
+    assert processes(box) == []
+    assert box.run("echo alive").stdout == b"alive\n"
+    assert box.run(["python3", "-c", "import os\nwhile True: os.fork()"], timeout=1).exit_code in (1, 124)
+    assert box.run("echo alive").stdout == b"alive\n"
+
+
+def test_a_memory_bomb_is_told_from_other_kills(open_box: Opener) -> None:
+    box = open_box(resources=Resources(memory_mb=128, tmp_mb=16))
+    result = box.run(["python3", "-c", "x = []\nwhile True: x.append(bytearray(1 << 20))"])
+    assert (result.exit_code, result.oom, result.timed_out) == (137, True, False)
+    child = box.run("python3 -c 'x = bytearray(1 << 30)'; echo survived $?", timeout=60)
+    assert (child.stdout.splitlines()[-1], child.oom) == (b"survived 137", True)
+    own = box.run("kill -9 $$")
+    assert (own.exit_code, own.oom) == (137, False)
+
+
+def test_many_processes_that_eat_memory(open_box: Opener) -> None:
+    box = open_box(resources=Resources(memory_mb=128, tmp_mb=16))
+    eat = "for i in $(seq 30); do python3 -c 'import time; x = bytearray(20 << 20); time.sleep(30)' & done; wait"
+    assert box.run(eat, timeout=4).oom
+    assert processes(box) == []
+    assert box.run("echo alive").stdout == b"alive\n"
+
+
+@pytest.mark.parametrize("place", ["/tmp", "/home/agent", "/dev/shm"])
+def test_a_full_memory_disk_is_an_error_of_the_command_alone(open_box: Opener, place: str) -> None:
+    box = open_box(resources=Resources(tmp_mb=8))
+    result = box.run(f"cat /dev/zero > {place}/fill")
+    assert result.exit_code != 0
+    assert b"No space left on device" in result.stdout
+    many = box.run(
+        f"rm {place}/fill; i=0; while : > {place}/f$i; do i=$((i+1)); [ $i -lt 300000 ] || break; done; echo $i"
+    )
+    assert int(many.stdout.split()[-1]) <= 200_000
+    assert box.run("echo alive").stdout == b"alive\n"
+    # An output that is spilled has a place of its own, which the agent cannot fill.
+    spill = box.run("seq 1 100000", cap=10).spill
+    assert spill is not None
+    assert box.read(spill).endswith(b"\n100000\n")
+
+
+def test_a_full_disk_does_not_cost_the_old_content(open_box: Opener) -> None:
+    box = open_box(resources=Resources(tmp_mb=8))
+    box.write("/tmp/kept", b"precious")
+    box.run("cat /dev/zero > /tmp/fill")
+    for path in ("/tmp/kept", "/tmp/new"):
+        with pytest.raises(FileRefused) as refused:
+            box.write(path, b"x" * 100_000)
+        assert refused.value.why == "No space left on device"
+    assert box.read("/tmp/kept") == b"precious"
+    assert box.run("ls /tmp").stdout == b"fill\nkept\n"
+
+
+def test_one_file_has_a_limit(open_box: Opener) -> None:
+    box = open_box(resources=Resources(file_mb=4))
+    result = box.run("cat /dev/zero > /w/huge; stat -c %s /w/huge")
+    assert result.stdout.split()[-1] == str(4 << 20).encode()
+    assert box.run("truncate -s 10G /w/sparse").exit_code != 0
+
+
+def test_many_files_fill_the_workspace_and_are_stopped(open_box: Opener) -> None:
+    box = open_box(resources=Resources(disk_mb=64, file_mb=16))
+    grow = "for i in $(seq 2000); do head -c 4000000 /dev/zero > /w/f$i; sleep 0.05; done"
+    result = box.run(grow, timeout=100)
+    assert (result.exit_code, result.disk, result.timed_out) == (137, True, False)
+    used = int(box.run("du -sm /w | cut -f1").stdout)
+    assert 64 <= used <= 1_000
+    cleaned = box.run("for i in $(seq 60); do sleep 0.05; done; rm -f /w/f*")
+    assert (cleaned.exit_code, cleaned.disk) == (0, False)
+    assert box.run("sleep 2").disk is False
+
+
+def test_endless_output_leaves_no_trace_in_the_harness(open_box: Opener) -> None:
+    box = open_box()
+    box.run("head -c 5000000 /dev/zero")
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    result = box.run("head -c 300000000 /dev/zero", timeout=100)
+    assert result.elided == 300_000_000 - 100_000
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 20_000
+    assert result.spill is not None
+    assert box.run(f"stat -c %s {result.spill}").stdout == b"67108864\n"
+
+
+def test_a_command_that_reads_no_limits_cannot_raise_them(open_box: Opener) -> None:
+    box = open_box()
+    assert box.run("ulimit -c; ulimit -Hn; ulimit -f").stdout == b"0\n4096\n1048576\n"
+    for line in ("ulimit -Hn 9999", "ulimit -f unlimited", "ulimit -c 1"):
+        assert box.run(line).exit_code != 0
+
+
+def test_a_bomb_in_a_file_operation_ends_at_worst_in_a_named_way(open_box: Opener) -> None:
+    box = open_box(resources=Resources(memory_mb=64, tmp_mb=40))
+    box.run("head -c 38000000 /dev/zero > /tmp/data")
+    with contextlib.suppress(FileRefused, SandboxGone):
+        assert len(box.read("/tmp/data", limit=100_000_000)) == 38_000_000
+    with contextlib.suppress(SandboxGone):
+        assert box.run("echo alive").stdout == b"alive\n"
