@@ -9,8 +9,9 @@ from binascii import b2a_base64
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache, lru_cache
 
-SHORTEST_SECRET = 6
-"""Characters below which an exact secret is not looked for: it would redact half of any text."""
+SHORTEST_SECRET, SHORTEST_WORD = 6, 16
+"""Characters below which an exact secret is not looked for, and below which one that is a plain word (`postgres`) is
+not: it would redact half of any text, paths and names that a run cannot be resumed without among it."""
 
 _C0 = bytes(c for c in range(32) if c not in b"\t\n") + b"\x7f"
 _STRING = "[^\x00-\x08\n-\x1f\x7f-\x9f]*+(?:\x07|\x1b\\\\|\x9c)"
@@ -154,7 +155,8 @@ def _exact(secrets: tuple[str, ...]) -> re.Pattern[str] | None:
 def _forms(secret: str) -> Iterator[str]:
     """A secret as it may turn up: plain, JSON-escaped, URL-encoded, and inside base64 of a longer text."""
     secret = clean(secret).strip()
-    if len(secret) < SHORTEST_SECRET:
+    word = secret.isalpha() and secret in (secret.lower(), secret.upper(), secret.title())
+    if len(secret) < (SHORTEST_WORD if word else SHORTEST_SECRET):
         return
     yield secret
     yield secret.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")

@@ -146,7 +146,9 @@ def test_ordinary_text_is_not_redacted(innocent: str) -> None:
     assert redact(innocent) == (innocent, 0)
 
 
-secrets = st.text(st.characters(codec="ascii", categories=["L", "N", "P", "S"]), min_size=8, max_size=40)
+secrets = st.text(st.characters(codec="ascii", categories=["L", "N", "P", "S"]), min_size=8, max_size=40).map(
+    lambda text: text + "7"
+)
 
 
 @given(secrets, st.binary(max_size=7), st.binary(max_size=7))
@@ -177,7 +179,7 @@ def test_a_secret_that_is_split_by_invisible_characters_is_found() -> None:
     assert Cleaner(["hunter2-hunter2"])("hunter2\u2060-hunter2") == "[redacted:secret]"
 
 
-@pytest.mark.parametrize("secret", ["", " ", "a", "redact", "secret", "[redacted:secret]"])
+@pytest.mark.parametrize("secret", ["", " ", "a", "redact", "secret", "[redacted:secret]", "plain", "with", "TEXT"])
 def test_a_secret_that_is_none_does_not_destroy_the_text(secret: str) -> None:
     cleaner = Cleaner([secret])
     once = cleaner("a plain text with ghp_" + "x" * 36)
@@ -215,3 +217,9 @@ def test_no_text_takes_more_than_linear_time(piece: str) -> None:
     """A megabyte of each beginning: with a quadratic pattern this test would not end."""
     text = piece * (1_000_000 // len(piece))
     assert len(Cleaner(["hunter2hunter2"])(text)) <= len(text)
+
+
+@pytest.mark.parametrize(("secret", "found"), [("postgres", False), ("Postgres", False), ("postgres1", True),
+                                               ("pOstGres", True), ("correcthorsebatterystaple", True)])  # fmt: skip
+def test_a_password_that_is_a_plain_word_is_not_hunted_through_every_path(secret: str, found: bool) -> None:
+    assert (redact(f"/var/lib/{secret}/data", [secret])[1] == 1) is found
