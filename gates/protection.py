@@ -149,4 +149,4 @@ def shadowed(path: str, base: frozenset[str], head: frozenset[str], roots: froze
 
 def packages_of(paths: Sequence[str]) -> frozenset[str]:
     """The directories among `paths` that are Python packages (the root is the empty string)."""
-    return frozenset(path.rpartition("/")[0] for path in paths if PurePosixPath(path).name == "__init__.py")
+    return frozenset(path[:-12] for path in paths if path.endswith("/__init__.py") or path == "__init__.py")

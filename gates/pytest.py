@@ -23,6 +23,7 @@ UNEXPLAINED = Failure(
     message="pytest ended with 1 though no test failed: a plugin objects (coverage threshold?)",
 )
 
+SETUP = "install what the tests need by [sandbox] setup, or take the file out of the collection"
 UNCONTROLLED = "the plugins of this repository keep our control test from running"
 
 
@@ -40,7 +41,9 @@ def _at_base(gate: Gate, room: Room, how: Invocation) -> GateResult:
         found = testing.collect(sandbox, how)
         if found.broken:
             reasons = "; ".join(f"{f.path}:{f.line}: {f.message}" for f in found.failures[:3])
-            return _stopped(gate, TestRun(status="error", why=f"cannot run at base: {reasons}", output=found.output))
+            return _stopped(
+                gate, TestRun(status="error", why=f"cannot run at base: {reasons}; fix: {SETUP}", output=found.output)
+            )
         done = testing.execute(sandbox, how) if found.status == "done" else found
     if done.status == "empty":
         return GateResult(gate=gate.name, kind=gate.kind, status="skipped", summary="there are no tests at base")

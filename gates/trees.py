@@ -2,9 +2,10 @@
 
 import configparser
 import fnmatch
+import functools
+import re
 import tomllib
 from collections.abc import Iterable, Sequence
-from pathlib import PurePosixPath
 from typing import Any
 
 import msgspec
@@ -19,6 +20,8 @@ PATTERNS = (
     *("*_test.go", "*.test.*", "*.spec.*", "*Test.java", "*Tests.java", "*_spec.rb", "*_test.rb"),
 )
 """Names of test modules: pytest's defaults, Django's, the fixtures beside them, and other languages' habits."""
+
+NEVER = "(?!)"
 
 TEST_DIRS = frozenset({"tests", "test", "testsuite"})
 
@@ -38,7 +41,7 @@ class Layout(msgspec.Struct, frozen=True):
 
     def is_module(self, path: str) -> bool:
         """Whether `path` is a test module by its name."""
-        return any(_named(path, pattern) for pattern in self.patterns)
+        return _named(path, self.patterns)
 
     def is_test(self, path: str) -> bool:
         """Whether `path` is a test module, or a helper or data file beside some."""
@@ -47,7 +50,7 @@ class Layout(msgspec.Struct, frozen=True):
 
 def is_test(path: str) -> bool:
     """Whether `path` looks like a part of the tests, when nothing but the path is known."""
-    return any(_named(path, p) for p in PATTERNS) or not TEST_DIRS.isdisjoint(path.split("/")[:-1])
+    return _named(path, PATTERNS) or not TEST_DIRS.isdisjoint(path.split("/")[:-1])
 
 
 def layout(room: Room) -> Layout:
@@ -112,6 +115,8 @@ def may_edit(path: str, room: Room) -> bool:
 
 def planted(room: Room, sides: Layout) -> dict[str, str]:
     """New files that would take the place of a module on the import path, and that module's name."""
+    if not any(change.status == "added" for change in room.diff.changes):
+        return {}
     base, head = packages_of(room.paths(room.base)), packages_of(room.paths(room.head))
     modules = (p for p in room.paths(room.head) if sides.is_module(p))
     roots = frozenset({"", "src", *(path.rpartition("/")[0] for path in modules)})
@@ -139,9 +144,17 @@ def _compose(room: Room, undone: Iterable[Change]) -> str:
     return room.compose(room.head, taken)
 
 
-def _named(path: str, pattern: str) -> bool:
-    name = path if "/" in pattern else PurePosixPath(path).name
-    return fnmatch.fnmatchcase(name, pattern)
+def _named(path: str, patterns: tuple[str, ...]) -> bool:
+    """Whether the last part of the path, or for a pattern with a slash all of it, is like one of the patterns."""
+    names, paths = _compiled(patterns)
+    return bool(names.fullmatch(path.rpartition("/")[2]) or paths.fullmatch(path))
+
+
+@functools.lru_cache(maxsize=16)
+def _compiled(patterns: tuple[str, ...]) -> tuple[re.Pattern[str], re.Pattern[str]]:
+    names = [fnmatch.translate(pattern) for pattern in patterns if "/" not in pattern]
+    paths = [fnmatch.translate(pattern) for pattern in patterns if "/" in pattern]
+    return re.compile("|".join(names) or NEVER), re.compile("|".join(paths) or NEVER)
 
 
 def _parents(path: str) -> Sequence[str]:
