@@ -31,6 +31,9 @@ EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
 
 MEBI = 1 << 20
 
+AS_IT_IS = ("--delta-base-offset", "--window=0", "--compression=1")
+"""Options of `pack-objects` for a copy: what is packed already is taken over, and nothing is squeezed further."""
+
 _CONFIG = (
     "core.hooksPath=/dev/null",
     "core.fsmonitor=false",

@@ -18,7 +18,7 @@ import msgspec
 
 from harness.repo import policy
 from harness.repo.errors import GitFailed, Rejected, TooLarge
-from harness.repo.git import ID, MEBI, Bounds, Place, run, text
+from harness.repo.git import AS_IT_IS, ID, MEBI, Bounds, Place, run, text
 from harness.repo.lock import locked
 from harness.repo.packfile import Intake, survey
 from harness.repo.trees import RawChange, raw_changes
@@ -173,7 +173,7 @@ def _keep(store: Place, place: Place, tree: str, base: str, bounds: Bounds) -> N
     """Copy what `tree` needs and `base` lacks; whatever else the pack held stays behind."""
     wanted = f"{tree}\n^{base}\n^{base}^{{tree}}\n".encode()
     target = store.git_dir / "objects" / "pack" / "pack"
-    flags = ("--revs", "--non-empty", "-q", "--delta-base-offset", "--threads=1")
+    flags = ("--revs", "--non-empty", "-q", "--threads=1", *AS_IT_IS)
     try:
         run(place, "pack-objects", *flags, str(target), stdin=wanted, config=_CONFIG, bounds=bounds)
     except GitFailed as error:

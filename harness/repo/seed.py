@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 from harness.repo.errors import BaseRefused, GitFailed
-from harness.repo.git import Place, run
+from harness.repo.git import AS_IT_IS, Place, run
 from harness.repo.lock import locked
 
 BRANCH = "main"
@@ -101,7 +101,7 @@ def _clone(store: Place, half: Path, commit: str) -> None:
     (git_dir / "info" / "exclude").write_text("\n".join((*IGNORED, "")))
     pack = git_dir / "objects" / "pack" / "pack"
     wanted = f"{commit}\n".encode()
-    run(store, "pack-objects", "--revs", "-q", "--delta-base-offset", str(pack), stdin=wanted, seconds=1800)
+    run(store, "pack-objects", "--revs", "-q", *AS_IT_IS, str(pack), stdin=wanted, seconds=1800)
     there = Place(git_dir=git_dir, work_tree=half)
     boundary = _shallow(store, there)
     if boundary:

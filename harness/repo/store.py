@@ -12,7 +12,7 @@ from pathlib import Path
 
 from harness.repo import intake, seed, trees
 from harness.repo.errors import BaseRefused, GitFailed, RepoError, TooLarge
-from harness.repo.git import ID, MEBI, Place, name, run, text
+from harness.repo.git import AS_IT_IS, ID, MEBI, Place, name, run, text
 from harness.repo.lock import locked
 from harness.repo.objects import Objects
 from harness.repo.packfile import Intake
@@ -202,7 +202,7 @@ def _copy(source: Path, store: Place, commit: str) -> None:
     # The user's configuration is not even read: the process works in the store and borrows the objects.
     here = ("--shallow-file", str(shallow)) if shallow.is_file() else ()
     with tempfile.TemporaryFile(dir=store.git_dir) as spool:
-        flags = ("--revs", "--stdout", "-q", "--delta-base-offset")
+        flags = ("--revs", "--stdout", "-q", *AS_IT_IS)
         run(borrowing, *here, "pack-objects", *flags, stdin=wanted, out=spool, seconds=1800)
         spool.seek(0)
         run(store, "index-pack", "--stdin", stdin=spool, seconds=1800)
