@@ -65,7 +65,8 @@ def host_settings() -> dict[str, str]:
 
 def network(settings: Mapping[str, str]) -> str:
     """Docker's bridge; the host's own network where a proxy listens on the host's loopback only."""
-    proxies = (urlsplit(value).hostname for name, value in settings.items() if name.lower().endswith("s_proxy"))
+    names = ("http_proxy", "https_proxy", "all_proxy")
+    proxies = (urlsplit(value).hostname for name, value in settings.items() if name.lower() in names)
     return "host" if any(name in ("localhost", "127.0.0.1", "::1") for name in proxies) else "bridge"
 
 
@@ -91,7 +92,7 @@ def kitchen(script: str, settings: Mapping[str, str]) -> bytes:
     exports = "".join(f"export {name}={shlex.quote(value)}\n" for name, value in env.items())
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as archive:
-        for name, data in (("ca.crt", bundle), ("build.sh", (exports + script).encode())):
+        for name, data in (("ca.crt", bundle), ("build.sh", ("exec 2>&1\n" + exports + script).encode())):
             member = tarfile.TarInfo(name)
             member.size, member.mode = len(data), 0o444
             archive.addfile(member, io.BytesIO(data))

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +91,19 @@ def tls_from_environment() -> Any:
 def is_local(client: docker.APIClient) -> bool:
     """Whether the engine is reached through a socket of this machine, and so may share its file system."""
     return str(client.base_url).startswith(("http+docker://localhost", "http+docker://localnpipe"))
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """No error of Docker's client leaves this room as such."""
+    try:
+        yield
+    except docker.errors.ImageNotFound as error:
+        raise SandboxUnavailable(
+            "the image is not on the engine", reason(error), "run `loopwright image build`"
+        ) from error
+    except (docker.errors.DockerException, requests.RequestException) as error:
+        raise SandboxUnavailable("the Docker engine refused", reason(error), "run `loopwright doctor`") from error
 
 
 def reason(error: BaseException) -> str:

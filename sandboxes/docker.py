@@ -13,7 +13,7 @@ import requests
 
 from sandboxes import hardening, owner, reaper, workspace
 from sandboxes.base import WORKSPACE, Check, Sandbox, SandboxGone, SandboxUnavailable, Spec
-from sandboxes.connect import connect, is_local, reason
+from sandboxes.connect import connect, is_local, translated
 from sandboxes.container import Container
 from sandboxes.disk import Watch
 from sandboxes.fill import fill
@@ -61,35 +61,30 @@ class DockerEngine:
             return "volume", obstacle
         return "overlay", "the engine shares this machine's files"
 
+    @translated()
     def open(self, spec: Spec) -> Sandbox:
         """See `sandboxes.base.Engine.open`."""
         hardening.check(spec)
+        mode, _ = self.workspace_mode(spec.seed)
         try:
-            mode, _ = self.workspace_mode(spec.seed)
             try:
                 box = self._open(spec, mode)
             except workspace.OverlayRefused as refused:
                 self._refusal = str(refused)
                 box = self._open(spec, "volume")
-            self._sweep_once()
-            return box
-        except docker.errors.ImageNotFound as error:
-            raise SandboxUnavailable(
-                f"there is no image {spec.image} on the engine", reason(error), "run `loopwright image build`"
-            ) from error
-        except (docker.errors.DockerException, requests.RequestException) as error:
-            raise SandboxUnavailable(
-                "the sandbox could not be made", reason(error), "run `loopwright doctor`"
-            ) from error
         except OSError as error:
             why = f"{error.filename or self.home}: {error.strerror}"
             raise SandboxUnavailable("the workspace could not be made", why, "run `loopwright doctor`") from error
+        self._sweep_once()
+        return box
 
+    @translated()
     def discard(self, run: str) -> None:
         """See `sandboxes.base.Engine.discard`."""
         self.settle()
         reaper.discard(self.client, self.home, run)
 
+    @translated()
     def gc(self, keep: frozenset[str] = frozenset(), seeds: Path | None = None) -> tuple[str, ...]:
         """See `sandboxes.base.Engine.gc`."""
         self.settle()

@@ -22,6 +22,7 @@ from docker.types import Mount
 from sandboxes import debian, owner, workspace
 from sandboxes.bake import Log, bake
 from sandboxes.base import WORKSPACE, Engine, Image, ImageFailed, Spec
+from sandboxes.connect import translated
 from sandboxes.docker import DockerEngine
 from sandboxes.fill import fill
 
@@ -59,6 +60,7 @@ REPOSITORY = "loopwright"
 """Images get tags in it, so that a general clean-up of the engine does not take them for left-overs."""
 
 
+@translated()
 def base_image(engine: Engine, log: Log, refresh: bool = False) -> Image:
     """The base image: found, else made from the registry's, else built here. Raises `ImageFailed`.
 
@@ -81,6 +83,7 @@ def base_image(engine: Engine, log: Log, refresh: bool = False) -> Image:
         return describe(client, made)
 
 
+@translated()
 def named_image(engine: Engine, reference: str, log: Log = lambda line: None) -> Image:
     """An image the user named: on the engine, else pulled. It needs python3 for PID 1, and git.
 
@@ -99,6 +102,7 @@ def named_image(engine: Engine, reference: str, log: Log = lambda line: None) ->
     return describe(client, reference)
 
 
+@translated()
 def environment(
     engine: Engine,
     base: Image,
@@ -130,6 +134,7 @@ def environment(
         return describe(client, made)
 
 
+@translated()
 def images(engine: Engine) -> tuple[Image, ...]:
     """All images of ours on the engine, newest first."""
     client, _ = parts(engine)
@@ -137,6 +142,7 @@ def images(engine: Engine) -> tuple[Image, ...]:
     return tuple(sorted(found, key=lambda image: image.created, reverse=True))
 
 
+@translated()
 def prune(engine: Engine, keep: frozenset[str] = frozenset()) -> tuple[Image, ...]:
     """Remove images that would not be found again: old bases and what stands on them. Returns what went.
 
