@@ -186,10 +186,10 @@ def test_a_reader_of_the_past_is_not_disturbed_by_what_happens(journal: Journal)
         pane = run_screen(app).timeline
         await until(pilot, lambda: len(pane.items) > 300)
         await pilot.press("pageup", "pageup")
-        before = [row[: pane.size.width] for row in rows(app)[4:-1]]
+        before = [row[: pane.scrollable_content_region.width] for row in rows(app)[4:-1]]
         author.write(*(Notice(what=f"later {n}") for n in range(50)))
         await until(pilot, lambda: pane.items[-1].text == "later 49")
-        assert [row[: pane.size.width] for row in rows(app)[4:-1]] == before
+        assert [row[: pane.scrollable_content_region.width] for row in rows(app)[4:-1]] == before
         await pilot.press("G")
         assert "later 49" in text(app)
 

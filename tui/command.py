@@ -41,16 +41,16 @@ def watch(runs: tuple[str, ...], whole: bool, as_json: bool) -> None:
     """
     with Journal(places().home / "journal.db") as journal:
         watched = Watch(journal, tuple(dict.fromkeys(map(journal.resolve, runs))), whole=whole)
-        for text in _begin(watched):
+        for text in _begin(journal, watched):
             click.echo(text, err=True)
         prefix = "{0}  " if len(runs) != 1 else ""
         for tail, record in watched.follow():
             _show(tail, record, prefix.format(tail.run), as_json)
 
 
-def _begin(watched: Watch) -> list[str]:
+def _begin(journal: Journal, watched: Watch) -> list[str]:
     """What is watched, for stderr: stdout is for what happens."""
-    texts = [_standing(tail) for run, tail in watched.tails.items() if run not in watched.lost]
+    texts = [_standing(Tail(journal, run)) for run in watched.tails if run not in watched.lost]
     if watched.lost:
         texts.append(f"interrupted, to be resumed with `loopwright resume RUN`: {', '.join(watched.lost)}")
     return texts or ['no run is going on; start one with: loopwright run "what is wanted"']

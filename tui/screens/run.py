@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from itertools import islice
 from typing import ClassVar
 
+from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
@@ -32,7 +33,6 @@ WIDE = 100
 class RunScreen(Screen[None]):
     """A run's timeline and its gates, side by side or one at a time."""
 
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (WIDE, "-wide")]
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "app.pop_screen", "Runs", id="back"),
         Binding("1", "show('timeline')", "Timeline", id="run.timeline"),
@@ -54,6 +54,8 @@ class RunScreen(Screen[None]):
             draw, height, choose=True, follow=True, empty="Nothing has happened yet.", id="timeline"
         )
         self.gates: Pane[Item] = Pane(draw, height, empty="No gate has spoken yet.", id="gates")
+        self._front = self.timeline
+        """The pane that a narrow screen shows."""
 
     def compose(self) -> ComposeResult:
         yield self._header
@@ -66,7 +68,7 @@ class RunScreen(Screen[None]):
     def on_mount(self) -> None:
         self.gates.replace(evidence(self._tail.state))
         self.look()
-        self.timeline.focus()
+        self.set_focus(self.timeline)
         self.set_interval(LOOK, self.look)
 
     def look(self) -> None:
@@ -122,18 +124,28 @@ class RunScreen(Screen[None]):
         return one_line(f"{created.repo} at {created.base[:10]} · {created.maker}, checked by {created.checker}"), "dim"
 
     def _draw_tabs(self, width: int) -> Sequence[Line]:
-        gates = self.has_class("-gates")
-        tabs: Line = (
-            (" 1 Timeline ", "dim" if gates else "key"),
-            (" 2 Gates ", "key" if gates else "dim"),
-        )
-        return (trim(tabs, width),)
+        here: tuple[Tone, Tone] = ("key", "dim") if self._front is self.timeline else ("dim", "key")
+        return (trim(((" 1 Timeline ", here[0]), (" 2 Gates ", here[1])), width),)
+
+    def on_resize(self) -> None:
+        self._arrange()
+
+    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
+        self._front = self.gates if event.widget is self.gates else self.timeline
+        self._arrange()
+
+    def _arrange(self) -> None:
+        wide = self.size.width >= WIDE
+        self._tabs.display = not wide
+        for pane in (self.timeline, self.gates):
+            pane.display = wide or pane is self._front
+        self._tabs.refresh()
 
     def action_show(self, pane: str) -> None:
-        """Bring one of the panes to the front, and the keys to it."""
-        self.set_class(pane == "gates", "-gates")
-        (self.gates if pane == "gates" else self.timeline).focus()
-        self._tabs.refresh()
+        """Bring one of the panes to the front, and the keys to it: at once, the next key may be here already."""
+        self._front = self.gates if pane == "gates" else self.timeline
+        self._arrange()
+        self.set_focus(self._front)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """What is living can be stopped."""

@@ -75,6 +75,9 @@ class Pane(ScrollView, Generic[T], can_focus=True, inherit_bindings=False):
         self._tops = [0]
         """The row at which each item begins, and the number of all rows behind the last."""
         self._width = 0
+        """Cells that an item has; 0 until the pane was laid out for the first time."""
+        self._to_last = False
+        """The reader asked for the last item before there was a layout to find it in."""
         self._drawn: dict[int, Sequence[Line]] = {}
 
     @property
@@ -158,13 +161,13 @@ class Pane(ScrollView, Generic[T], can_focus=True, inherit_bindings=False):
 
     def on_resize(self, event: events.Resize) -> None:
         width = max(0, self.scrollable_content_region.width - (GUTTER if self._choose else 0))
-        follow = self._follow and self.at_tail
+        last = self._to_last or (self._follow and self.at_tail)
         if width != self._width:
             top = self._at(self.scroll_offset.y)
             self._width = width
             self._measure()
             self._show_row(self._tops[top])
-        if follow:
+        if last:
             self.action_last()
 
     def render_line(self, y: int) -> Strip:
@@ -208,11 +211,13 @@ class Pane(ScrollView, Generic[T], can_focus=True, inherit_bindings=False):
 
     def action_first(self) -> None:
         """Go to the first item."""
+        self._to_last = False
         self._move(0)
         self._show_row(0)
 
     def action_last(self) -> None:
         """Go to the last item, and follow the tail again."""
+        self._to_last = not self._width
         self._move(len(self.items) - 1)
         self._show_row(self.max_scroll_y)
 
