@@ -3,9 +3,11 @@
 import os
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -127,14 +129,37 @@ def base_image() -> str:
     return make(DockerEngine(state), log=print).id
 
 
-@pytest.fixture
-def house(tmp_path: Path, base_image: str) -> Iterator[House]:
-    """The sample repository, committed, with a home of its own that leaves nothing on the engine."""
-    repo = tmp_path / "httprange"
+def sample(root: Path) -> House:
+    """The sample repository under `root`, committed, beside a home."""
+    repo = root / "httprange"
     shutil.copytree(SAMPLE, repo)
     git(repo, "init", "-q", "-b", "main")
     commit_all(repo)
-    made = House(tmp_path, repo)
+    return House(root, repo)
+
+
+@pytest.fixture(scope="session")
+def warm_journal(tmp_path_factory: pytest.TempPathFactory, base_image: str) -> Path:
+    """A journal that knows what the gates find on the sample, as after a first run, and no run.
+
+    Results are found by content key whatever run they came from, so every test's first run has its baseline.
+    """
+    made = sample(tmp_path_factory.mktemp("warm"))
+    done = made.run("--must-pass", "tests/test_parse.py::test_suffix")
+    assert done.code == 0, done.err
+    made("gc", "--all")
+    with closing(sqlite3.connect(made.home / "journal.db", isolation_level=None)) as db:
+        db.execute("DELETE FROM runs")
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    return made.home / "journal.db"
+
+
+@pytest.fixture
+def house(tmp_path: Path, warm_journal: Path) -> Iterator[House]:
+    """The sample repository with a home of its own that leaves nothing on the engine; its baseline is known."""
+    made = sample(tmp_path)
+    made.home.mkdir()
+    shutil.copy(warm_journal, made.home / "journal.db")
     yield made
     made("gc", "--all")
 

@@ -8,7 +8,22 @@ import time
 import pytest
 
 from harness.events import BranchMade, CandidateMade, ModelFailed, ModelReplied, ModelRequested
-from tests.conftest import FIX, GOAL, MAKER, TEST, WRONG, House, Play, edit, fingerprint, finish, git, step, tool
+from tests.conftest import (
+    FIX,
+    GOAL,
+    MAKER,
+    TEST,
+    WRONG,
+    House,
+    Play,
+    commit_all,
+    edit,
+    fingerprint,
+    finish,
+    git,
+    step,
+    tool,
+)
 
 KILLS, SEEDS = 25, 8
 """200 kills in all; every seed is a repository of its own, so that the workers share them."""
@@ -23,6 +38,8 @@ SCRIPT = [
 def test_random_kills(house: House, play: Play, seed: int) -> None:
     chance = random.Random(seed)
     server = play(SCRIPT)
+    (house.repo / "loopwright.toml").write_text('[gates.tests]\ncommand = "python -m pytest -q"\n')
+    commit_all(house.repo, "one quick gate")
     before = fingerprint(house.repo)
     kills, runs = 0, 0
     while kills < KILLS:
@@ -31,14 +48,14 @@ def test_random_kills(house: House, play: Play, seed: int) -> None:
         while True:
             process = house.start(*args)
             try:
-                process.wait(timeout=chance.uniform(0.3, 3.0))
+                process.wait(timeout=0.2 + min(chance.expovariate(0.8), 10.0))
             except subprocess.TimeoutExpired:
                 process.send_signal(signal.SIGKILL)
                 process.communicate()
                 kills += 1
                 check_chain(house)
                 begun = house.journal.runs()
-                if begun and not begun[0].outcome:
+                if begun and len(begun) == runs:
                     args = ["resume", begun[0].run, "--progress", "none"]
                 continue
             out, err = process.communicate()

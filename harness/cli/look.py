@@ -7,6 +7,7 @@ import click
 import msgspec
 
 from harness.clean import clean
+from harness.cli.report import result
 from harness.config import places
 from harness.goal import MICRO
 from harness.journal import Journal, Summary, line
@@ -61,15 +62,8 @@ def _ago(micros: int) -> str:
 @click.option("--json", "as_json", is_flag=True, help="The same document as `run --json`.")
 def show(run: str, as_json: bool) -> None:
     """Show RUN (an id, the start of one, or `last`): outcome, evidence, cost."""
-    from harness.cli.report import report
-    from harness.journal.document import document
-
     journal = _journal()
-    state = journal.state(journal.resolve(run))
-    if as_json:
-        click.echo(msgspec.json.format(msgspec.json.encode(document(state)), indent=2))
-    else:
-        click.echo(report(state, full=True))
+    result(journal.state(journal.resolve(run)), as_json=as_json, full=True)
 
 
 @click.command()

@@ -1,13 +1,22 @@
 """A run's result for people: what came out, on which evidence, at what cost, and what to do next."""
 
 import click
+import msgspec
 
 from harness.events import GateFinished
 from harness.goal import MICRO
 from harness.journal import Iteration, State
-from harness.journal.document import shown
+from harness.journal.document import document, shown
 
 _COLOURS = {"succeeded": "green", "already_satisfied": "green"}
+
+
+def result(state: State, *, as_json: bool, full: bool = False) -> None:
+    """Print a run's result on stdout: the document, or a report."""
+    if as_json:
+        click.echo(msgspec.json.format(msgspec.json.encode(document(state)), indent=2))
+    else:
+        click.echo(report(state, full=full))
 
 
 def report(state: State, *, full: bool = False) -> str:

@@ -1,6 +1,7 @@
 """`run` and `resume`: the main job."""
 
 import os
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 
+from harness.cli.report import result
 from harness.cli.view import Mode, viewing
 from harness.config import places
 from harness.events import RunFinished
@@ -18,6 +20,7 @@ from harness.journal import Journal
 if TYPE_CHECKING:
     from harness.loop import Ready
 
+_CREDENTIAL = re.compile(r"(?:^|_)(?:KEY|TOKEN|SECRET|PASSWORD|PASSWD|PASS|CREDENTIALS?)$", re.IGNORECASE)
 _PROGRESS = click.option(
     "--progress",
     type=click.Choice(["auto", "live", "plain", "json", "none"]),
@@ -97,6 +100,11 @@ def resume(
     where = places()
     clean = Cleaner(_secrets())
     journal = Journal(where.home / "journal.db", clean=clean)
+    run = journal.resolve(run_id)
+    state = journal.state(run)
+    if state.finished and state.finished.exit_code == 0:  # nothing is left to do; saying so again does no harm
+        result(state, as_json=as_json)
+        return 0
     changes = {
         "iterations": max_iterations,
         "micro_usd": round(max_cost * MICRO) if max_cost else None,
@@ -107,24 +115,19 @@ def resume(
     def raised(limits: Limits) -> Limits:
         return msgspec.structs.replace(limits, **given)
 
-    ready = reopen(journal.resolve(run_id), where, journal, clean, raised if given else None)
+    ready = reopen(run, where, journal, clean, raised if given else None)
     return _drive(ready, journal, progress, as_json)
 
 
 def _drive(ready: "Ready", journal: Journal, mode: Mode, as_json: bool) -> int:
     """Drive a run under a view, then print its result: the document, or a short report."""
-    from harness.cli.report import report
-    from harness.journal.document import document
     from harness.loop.drive import drive
 
     run = ready.run
     limits = run.goal.limits
     with viewing(mode, lambda: run.state, limits.micro_usd, limits.iterations) as view:
         finished: RunFinished = drive(ready, journal, view)
-    if as_json:
-        click.echo(msgspec.json.format(msgspec.json.encode(document(run.state)), indent=2))
-    else:
-        click.echo(report(run.state))
+    result(run.state, as_json=as_json)
     return finished.exit_code
 
 
@@ -134,8 +137,9 @@ def _log(mode: Mode) -> Callable[[str], None]:
 
 
 def _secrets() -> tuple[str, ...]:
-    """Values of this process's environment that must never reach a journal: whatever is named like a credential."""
-    marks = ("KEY", "TOKEN", "SECRET", "PASSWORD", "CREDENTIAL")
+    """Values of this process's environment that must never be stored: those named like a credential, paths apart."""
     return tuple(
-        value for name, value in os.environ.items() if len(value) >= 8 and any(mark in name.upper() for mark in marks)
+        value
+        for name, value in os.environ.items()
+        if _CREDENTIAL.search(name) and len(value) >= 8 and not value.startswith(("/", "~", "."))
     )

@@ -89,14 +89,12 @@ def reopen(
 ) -> Ready:
     """Take an interrupted run up again, from the journal alone; `change` gives it new limits.
 
-    Raises `ConfigError` when it has ended for good, `RunHeld` when another process has it.
+    Raises `RunHeld` when another process has it.
     """
     state = journal.state(run_id)
     created = state.created
     if created is None:
         raise AssertionError(f"run {run_id} has no first event")
-    if state.finished and state.finished.outcome in ("succeeded", "already_satisfied"):
-        raise ConfigError(f"run {run_id} has ended: {state.finished.outcome}", state.finished.reason)
     if journal.is_held(run_id):
         raise RunHeld(run_id)
     settings = msgspec.json.decode(created.settings, type=Settings)
