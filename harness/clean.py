@@ -61,9 +61,9 @@ _PATTERNS: tuple[tuple[str, tuple[str, ...], str], ...] = (
     ("private-key", ("PRIVATE KEY",),
      r"-----BEGIN (?P<a>[A-Z ]{0,24})PRIVATE KEY(?: BLOCK)?-----(?:[^-]{0,20000}-----END (?P=a)PRIVATE KEY"
      r"(?: BLOCK)?-----|(?:(?:\s|\\+[nr])*+[A-Za-z0-9+/=]{16,}+)*+)"),
-    ("aws", ("AKIA", "ASIA"), r"(?:AKIA|ASIA)(?<![A-Z0-9].{4})[A-Z0-9]{16}(?![A-Za-z0-9])"),
+    ("aws", ("AKIA", "ASIA"), r"(?:AKIA|ASIA)(?<![A-Za-z0-9].{4})[A-Z0-9]{16,}+"),
     ("aws", _AWS_NAMES, rf"(?:{'|'.join(_AWS_NAMES)})[\"'\\]{{0,4}}\s{{0,4}}[=:]\s{{0,4}}[\"'\\]{{0,4}}"
-     r"(?P<s>[A-Za-z0-9/+]{40})(?![A-Za-z0-9/+=])"),
+     r"(?P<s>[A-Za-z0-9/+]{40,}+=*+)"),
     ("github", ("ghp_", "gho_", "ghu_", "ghs_", "ghr_"), r"gh[pousr]_(?<![A-Za-z0-9].{4})[A-Za-z0-9_]{36,}+"),
     ("github", ("github_pat_",), r"github_pat_[A-Za-z0-9_]{22,}+"),
     ("gitlab", ("glpat-", "gldt-", "glrt-", "glptt-"), r"gl(?:pat|dt|rt|ptt)-[A-Za-z0-9_.-]{20,}+"),
@@ -115,14 +115,16 @@ def _redact(text: str, exact: re.Pattern[str] | None) -> tuple[str, int]:
     found = 0
     if exact is not None:
         text, found = exact.subn("[redacted:secret]", text)
-    if len(text) < SHORTEST_SECRET:
-        return text, found
-    for kind, literals, pattern in _PATTERNS:
-        for literal in literals:
-            if literal in text:
-                text, count = _compiled(pattern).subn(_marker(kind), text)
-                found += count
-                break
+    fresh = len(text) >= SHORTEST_SECRET
+    while fresh:  # again after a find: what stood beside it may be a word of its own only now
+        fresh = False
+        for kind, literals, pattern in _PATTERNS:
+            for literal in literals:
+                if literal in text:
+                    text, count = _compiled(pattern).subn(_marker(kind), text)
+                    found += count
+                    fresh |= count > 0
+                    break
     return text, found
 
 
