@@ -1,6 +1,5 @@
 """Disposable places to run what must not run on the host: the one interface, and the engines that make them."""
 
-from importlib.metadata import entry_points
 from pathlib import Path
 
 from sandboxes.base import (
@@ -45,6 +44,8 @@ def engine(name: str, home: Path) -> Engine:
 
     Raises `SandboxUnavailable` for a name that nobody provides.
     """
+    from importlib.metadata import entry_points  # 30 ms that looking at runs need not pay
+
     found = entry_points(group=GROUP)
     if name not in found.names:
         known = ", ".join(sorted(found.names)) or "none"
