@@ -31,7 +31,7 @@ def say(what: str, why: str = "", fix: str = "") -> None:
 def exit_code(error: Exception) -> int:
     """The exit code of a failure that happened outside a run (a run carries its own)."""
     from harness.config import ConfigError
-    from harness.journal import JournalUnavailable, StaleEpoch, UnknownRun
+    from harness.journal import JournalError, UnknownRun
     from harness.memory import MemoryFailed
     from harness.models import CatalogError, ModelError, UnpricedModel
     from harness.repo import RepoError
@@ -40,7 +40,7 @@ def exit_code(error: Exception) -> int:
     match error:
         case ConfigError() | UnpricedModel() | CatalogError() | UnknownRun() | RepoError() | MemoryFailed():
             return USAGE
-        case SandboxError() | JournalUnavailable() | StaleEpoch():
+        case SandboxError() | JournalError():
             return ENVIRONMENT
         case ModelError(kind="auth" | "permission" | "credit"):
             return DENIED

@@ -72,8 +72,10 @@ def show(run: str, as_json: bool) -> None:
 def log(run: str, as_json: bool) -> None:
     """Print the journal of RUN, a line for each event worth an eye."""
     journal = _journal()
+    started = 0
     for record in journal.read(journal.resolve(run)):
-        text = msgspec.json.encode(record).decode() if as_json else line(record)
+        started = started or record.ts
+        text = msgspec.json.encode(record).decode() if as_json else line(record, started)
         if text is not None:
             click.echo(text)
 

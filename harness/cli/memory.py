@@ -27,11 +27,14 @@ def memory() -> None:
 @click.option("--all", "everything", is_flag=True, help="Also retired and invalid notes.")
 def ls(repo: Path, everything: bool) -> None:
     """List the notes of a repository."""
-    notes = [note for note in _shelf(repo).load() if everything or note.status == "active"]
+    shelf = _shelf(repo)
+    notes = [note for note in shelf.load() if everything or note.status == "active"]
     for note in notes:
         click.echo(f"{note.id}  {note.kind:<8} {note.status:<8} {note.text.splitlines()[0][:80]}")
     if not notes:
         click.echo("no notes yet")
+    for broken in shelf.broken():
+        click.echo(f"not readable: {broken.path}: {broken.why}", err=True)
 
 
 @memory.command()
@@ -39,7 +42,7 @@ def ls(repo: Path, everything: bool) -> None:
 @_REPO
 def show(note_id: str, repo: Path) -> None:
     """Show one note with its evidence."""
-    click.echo(_shelf(repo).path(note_id).read_text(), nl=False)
+    click.echo(_shelf(repo).show(note_id))
 
 
 @memory.command()

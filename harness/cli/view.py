@@ -30,11 +30,11 @@ def viewing(mode: Mode, state: Callable[[], State], limit_micro_usd: int, iterat
         case "auto" if sys.stderr.isatty() and os.environ.get("TERM") != "dumb":
             yield from _live(state, limit_micro_usd, iterations)
         case _:
-            yield _plain
+            yield lambda record: _plain(record, state().started)
 
 
-def _plain(record: Record) -> None:
-    if (text := line(record)) is not None:
+def _plain(record: Record, started: int) -> None:
+    if (text := line(record, started)) is not None:
         click.echo(text, err=True)
 
 
@@ -59,7 +59,7 @@ def _live(state: Callable[[], State], limit: int, iterations: int) -> Iterator[V
     with Live(Region(), console=console, refresh_per_second=8, transient=True) as live:
 
         def view(record: Record) -> None:
-            if (text := line(record)) is not None:
+            if (text := line(record, state().started)) is not None:
                 live.console.print(Text(text, style=_style(text)), soft_wrap=True)
 
         yield view

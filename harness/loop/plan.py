@@ -8,6 +8,7 @@ import msgspec
 
 import gates
 from gates import Gate, GateUnknown
+from gates.detect import complete
 from harness.clean import Cleaner
 from harness.config import Config, ConfigError, Places, limits, settle
 from harness.events import Notice
@@ -99,4 +100,4 @@ def _gates(config: Config, store: Store, base: Base) -> tuple[Gate, ...]:
         if kind == "command" and not table.command:
             raise ConfigError(f"[gates.{name}] has no command", "", "say what it runs: command = ...")
         made.append(Gate(name=name, kind=kind, command=table.command, timeout=table.timeout, required=table.required))
-    return gates.complete(made)
+    return complete(made)

@@ -172,7 +172,7 @@ def _run(
     state: State | None = None,
 ) -> Run:
     state = state or journal.state(run_id)
-    shelf = Shelf(places.home, plan.repository.id)
+    shelf = Shelf(places.home, plan.repository.id, clean)
     rules = Rules(
         scope=plan.goal.scope,
         protected=plan.settings.config.scope.protected,
