@@ -164,6 +164,19 @@ def test_the_fleet_follows_a_run_through_its_life(journal: Journal) -> None:
     assert seen == ["baseline", "judging", "judging", "interrupted", "judging"]
 
 
+def test_a_run_that_was_resumed_and_ended_between_two_looks_shows_its_new_end(journal: Journal) -> None:
+    whole_run(journal, "one")
+    fleet = Fleet(journal)
+    fleet.look()
+    fleet.look(["one"])
+    epoch = journal.claim("one", "box:2")
+    journal.append("one", epoch, RunFinished(outcome="stuck", reason="no way", exit_code=1))
+    Author(journal, "two")  # a new run has the list read again
+    fleet.look(["one"])
+    assert words(fleet)["one"] == "stuck"
+    assert card(fleet, "one").lights
+
+
 def test_a_run_that_cannot_be_read_does_not_hide_the_others(journal: Journal) -> None:
     other, author = Author(journal, "one"), Author(journal, "two")
     fleet = Fleet(journal)

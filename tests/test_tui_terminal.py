@@ -223,16 +223,21 @@ def test_the_search_for_hostile_bytes_would_find_them(tmp_path: Path, terminal: 
     assert len(leaks(screen.text)) > 3
 
 
-def test_the_terminal_is_given_back_as_it_was(journal: Journal, terminal: Start) -> None:
+@pytest.mark.parametrize(("end", "code"), [(b"\x03", 0), (signal.SIGTERM, 143)])
+def test_the_terminal_is_given_back_as_it_was(
+    journal: Journal, terminal: Start, end: bytes | signal.Signals, code: int
+) -> None:
     whole_run(journal, "done")
-    for end, code in ((b"q", 0), (b"\x03", 0), (signal.SIGTERM, 143)):
-        screen = terminal("done")
-        screen.until("Help")
-        screen.process.send_signal(end) if isinstance(end, signal.Signals) else screen.type(end)
-        assert screen.end() == code
-        assert screen.text.rindex("\x1b[?1049l") > screen.text.rindex("\x1b[?1049h")
-        assert screen.text.rindex("\x1b[?25h") > screen.text.rindex("\x1b[?25l")
-        assert screen.text.rindex("\x1b[?1000l") > screen.text.rindex("\x1b[?1000h")
+    screen = terminal("done")
+    screen.until("Help")
+    if isinstance(end, bytes):
+        screen.type(end)
+    else:
+        screen.process.send_signal(end)
+    assert screen.end() == code
+    for mode in ("\x1b[?1049{}", "\x1b[?1000{}", "\x1b[?1004{}"):
+        assert screen.text.rindex(mode.format("l")) > screen.text.rindex(mode.format("h"))
+    assert screen.text.rindex("\x1b[?25h") > screen.text.rindex("\x1b[?25l"), "the cursor is shown again"
 
 
 def test_killing_the_viewer_does_nothing_to_the_run(journal: Journal, terminal: Start) -> None:

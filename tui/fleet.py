@@ -50,7 +50,11 @@ class Fleet:
         self._open = {row.run for row in self._roll.rows if row.phase != "finished"}
         fresh = [row for run, row in self._rows.items() if before.get(run) != row]
         for row in fresh:
-            if row.run not in self._tails:
+            tail = self._tails.get(row.run)
+            if tail and tail.over and tail.state.epoch != row.epoch:
+                del self._tails[row.run]  # it was resumed, and may be over again
+                tail = None
+            if tail is None:
                 self._known[row.run] = of_summary(row)
         return bool(fresh) or len(before) != len(self._rows)
 

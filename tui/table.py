@@ -98,7 +98,7 @@ def _row(table: Columns, figures: dict[str, Span], lead: Span, lights: Line = ()
 
 def banner(card: Card, width: int, now: int) -> Line:
     """One run in the header of its own screen."""
-    left: Line = ((f" {card.run} ", "key"), (f" {card.mark} {card.word} ", card.tone), (f" {card.goal}", "strong"))
+    left: Line = ((f" {card.run} ", "badge"), (f" {card.mark} {card.word} ", card.tone), (f" {card.goal}", "strong"))
     right: list[Span] = [(f"  it {steps(card)}  ", "plain"), *lamps(card)]
     optional: tuple[Span, ...] = (
         (f" ${budget(card)} ", "plain"),

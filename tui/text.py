@@ -6,7 +6,7 @@ from typing import Literal
 import msgspec
 from rich.cells import cell_len, chop_cells, set_cell_size
 
-Tone = Literal["plain", "strong", "dim", "good", "bad", "warn", "live", "gate", "key"]
+Tone = Literal["plain", "strong", "dim", "good", "bad", "warn", "live", "gate", "key", "badge"]
 """What a span means; the theme gives it a colour, and a mark or a word beside it always says the same."""
 
 Span = tuple[str, Tone]

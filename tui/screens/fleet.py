@@ -65,7 +65,7 @@ class FleetScreen(Screen[None]):
             self.refresh_bindings()
 
     def _draw_header(self, width: int) -> Sequence[Line]:
-        name: Span = (" loopwright ", "key")
+        name: Span = (" loopwright ", "badge")
         trouble: Span = (f"  ! {self._fleet.trouble}", "bad")
         rest = (trouble,) if self._fleet.trouble else counts(self._fleet.cards)
         return (trim((name, *rest), width),)

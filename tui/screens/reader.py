@@ -22,7 +22,7 @@ class Reader(Screen[None]):
         self._items = items
 
     def compose(self) -> ComposeResult:
-        yield Bar(lambda width: (trim(((f" {self._heading} ", "key"),), width),), id="header")
+        yield Bar(lambda width: (trim(((f" {self._heading} ", "badge"),), width),), id="header")
         pane: Pane[Item] = Pane(draw, height, id="text")
         pane.replace(self._items)
         yield pane

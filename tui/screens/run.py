@@ -124,7 +124,7 @@ class RunScreen(Screen[None]):
         return one_line(f"{created.repo} at {created.base[:10]} · {created.maker}, checked by {created.checker}"), "dim"
 
     def _draw_tabs(self, width: int) -> Sequence[Line]:
-        here: tuple[Tone, Tone] = ("key", "dim") if self._front is self.timeline else ("dim", "key")
+        here: tuple[Tone, Tone] = ("badge", "dim") if self._front is self.timeline else ("dim", "badge")
         return (trim(((" 1 Timeline ", here[0]), (" 2 Gates ", here[1])), width),)
 
     def on_resize(self) -> None:
