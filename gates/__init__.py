@@ -1,5 +1,8 @@
 """Gates: the checks that the harness executes itself, in rooms that no candidate can reach."""
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from gates.base import (
     Change,
     Diff,
@@ -16,12 +19,14 @@ from gates.base import (
     new_failures,
     old_failures,
 )
-from gates.detect import complete, detect, explain
+from gates.detect import detect, explain
 from gates.feedback import feedback, fingerprint, score
 from gates.globs import matches
-from gates.kinds import KINDS, cache_key, kind, order, run
-from gates.protection import PROTECTED
-from gates.trees import is_test
+from gates.naming import is_required, is_test
+
+if TYPE_CHECKING:
+    from gates.kinds import KINDS, cache_key, kind, order, run
+    from gates.protection import PROTECTED
 
 __all__ = [
     "KINDS",
@@ -38,12 +43,12 @@ __all__ = [
     "Status",
     "Violation",
     "cache_key",
-    "complete",
     "detect",
     "explain",
     "feedback",
     "fingerprint",
     "is_green",
+    "is_required",
     "is_test",
     "kind",
     "matches",
@@ -53,3 +58,13 @@ __all__ = [
     "run",
     "score",
 ]
+
+_LATE = dict.fromkeys(("KINDS", "cache_key", "kind", "order", "run"), "gates.kinds")
+_LATE["PROTECTED"] = "gates.protection"
+
+
+def __getattr__(name: str) -> Any:
+    """What runs gates is loaded when the first one is run: `loopwright ls` needs only the words for their results."""
+    if name not in _LATE:
+        raise AttributeError(f"module 'gates' has no attribute {name!r}")
+    return getattr(import_module(_LATE[name]), name)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from pathlib import PurePosixPath
 
 from gates.base import Gate
-from gates.trees import PATTERNS, is_test
+from gates.naming import PATTERNS, is_test
 
 INTEGRITY = Gate(name="integrity", kind="integrity", timeout=60)
 PROOF = Gate(name="proof", kind="proof", required=False)
@@ -35,7 +35,7 @@ def explain(paths: Sequence[str], file: Callable[[str], bytes | None]) -> tuple[
     found.append((SECURITY, "always: credentials, dangerous calls, dependencies"))
     if modules:
         found.append((Gate(name="tests", kind="pytest"), f"{len(modules)} test files, such as {_first(modules)}"))
-        found.append((PROOF, "always: new tests must fail without the change"))
+        found.append((PROOF, "with tests: new ones must fail without the change"))
     elif command := _other_tests(paths, file):
         found.append((Gate(name="tests", kind="command", command=command[0]), command[1]))
     return tuple(found)

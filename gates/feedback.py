@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from gates.base import Failure, GateResult, Violation, new_failures, old_failures
-from gates.pytest import REQUIRED, names
+from gates.naming import REQUIRED, is_required
 
 CAP = 12_000
 """Characters of a whole feedback: about 3,000 tokens, a small part of a turn."""
@@ -56,7 +56,7 @@ def score(
     return (
         -int(blocked),
         -sum(r.status in ("error", "timeout") for r in results if r.required),
-        sum(any(names(wanted, node) for node in passed) for wanted in must_pass),
+        sum(any(is_required(wanted, node) for node in passed) for wanted in must_pass),
         -sum(len(new_failures(r, baseline.get(r.gate))) for r in tests),
         -sum(len(new_failures(r, baseline.get(r.gate))) for r in others),
         -lines,

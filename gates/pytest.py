@@ -11,12 +11,10 @@ import msgspec
 from gates import process, testing, trees
 from gates.base import Failure, Gate, GateResult, Room, Violation
 from gates.flaky import excuse
+from gates.naming import REQUIRED, is_required
 from gates.own import own_tests
 from gates.process import Invocation, TestRun
 from gates.trees import Layout, may_edit
-
-REQUIRED = "required: "
-"""Prefix of the failure ids of required tests: what failed at base is no excuse for those."""
 
 UNEXPLAINED = Failure(
     id="pytest exit status",
@@ -88,9 +86,7 @@ class _Judgement:
             return _stopped(self.gate, own)
         failures = {f.id: f for f in (*guarded.failures, *self._lost(guarded), *own.failures)}
         passed = [node for node in (*guarded.passed, *own.passed) if node not in failures]
-        sure = {f.id for f in own.failures} if own is not guarded else set()
-        doubtful = self._excusable(f for f in failures.values() if f.id not in sure)
-        flaky = excuse(doubtful, self.room, self.guarded, self.how)
+        flaky = self._flaky(failures, guarded, own)
         for node in flaky:
             del failures[node]
         for failure in tuple(self._required(guarded, own, failures)):
@@ -111,24 +107,29 @@ class _Judgement:
                 continue
             yield _failure(node, f"passed at base, {'skipped' if node in guarded.skipped else 'not run any more'} now")
 
-    def _excusable(self, failures: Iterable[Failure]) -> list[str]:
-        """New failures that may be flaky: not those of tests the candidate touches, nor required ones."""
+    def _flaky(self, failures: Iterable[str], guarded: TestRun, own: TestRun) -> list[str]:
+        """New failures that are chance: none of a test that the candidate touches, nor of a required one, nor of one
+        that failed on both trees."""
         old = {f.id for f in self.base.failures} if self.base else set()
-        required = self.room.rules.must_pass
-        return [
-            f.id
-            for f in failures
-            if f.id not in old
-            and "::" in f.id
-            and _file(f.id) not in self.touched
-            and not any(names(wanted, f.id) for wanted in required)
+        doubtful = [
+            node
+            for node in failures
+            if node not in old
+            and "::" in node
+            and _file(node) not in self.touched
+            and not any(is_required(wanted, node) for wanted in self.room.rules.must_pass)
         ]
+        on_own = {f.id for f in own.failures}
+        on_guarded = [node for node in doubtful if own is guarded or node not in on_own]
+        passed = {*guarded.passed}
+        found = excuse(on_guarded, self.room, self.guarded, self.how)
+        return found + excuse([n for n in doubtful if n in on_own and n in passed], self.room, self.exact, self.how)
 
     def _required(self, guarded: TestRun, own: TestRun, failures: dict[str, Failure]) -> Iterable[Failure]:
         for wanted in self.room.rules.must_pass:
             run = own if _file(wanted) in self.touched else guarded
-            bad = [f for f in failures.values() if names(wanted, f.id)]
-            if not bad and any(names(wanted, node) for node in run.passed):
+            bad = [f for f in failures.values() if is_required(wanted, f.id)]
+            if not bad and any(is_required(wanted, node) for node in run.passed):
                 continue
             if bad:
                 yield from (msgspec.structs.replace(f, id=REQUIRED + f.id) for f in bad)
@@ -184,7 +185,7 @@ def _stopped(gate: Gate, run: TestRun) -> GateResult:
 def _absence(wanted: str, run: TestRun) -> str:
     if _file(wanted) in run.broken:
         return "is in a file that cannot be collected"
-    return "is skipped" if any(names(wanted, node) for node in run.skipped) else "does not exist"
+    return "is skipped" if any(is_required(wanted, node) for node in run.skipped) else "does not exist"
 
 
 def _failure(node: str, message: str) -> Failure:
@@ -198,9 +199,3 @@ def _counts(passed: Iterable[str], failures: Iterable[Failure], skipped: Iterabl
 
 def _file(node: str) -> str:
     return node.partition("::")[0]
-
-
-def names(wanted: str, node: str) -> bool:
-    """Whether a required id means this test: itself, its parameters, or the tests in that class or file."""
-    node = node.removeprefix(REQUIRED)
-    return node == wanted or node.startswith((f"{wanted}[", f"{wanted}::"))

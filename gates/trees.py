@@ -1,9 +1,6 @@
 """The trees a candidate is judged on: what of it is the candidate's, and what comes from base."""
 
 import configparser
-import fnmatch
-import functools
-import re
 import tomllib
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -13,17 +10,8 @@ import msgspec
 from gates.base import Change, Room
 from gates.contents import base_content
 from gates.globs import matches
+from gates.naming import PATTERNS, TEST_DIRS, is_named
 from gates.protection import packages_of, shadowed, tampered
-
-PATTERNS = (
-    *("test_*.py", "*_test.py", "tests.py", "conftest.py"),
-    *("*_test.go", "*.test.*", "*.spec.*", "*Test.java", "*Tests.java", "*_spec.rb", "*_test.rb"),
-)
-"""Names of test modules: pytest's defaults, Django's, the fixtures beside them, and other languages' habits."""
-
-NEVER = "(?!)"
-
-TEST_DIRS = frozenset({"tests", "test", "testsuite"})
 
 CONFIGS = ("pytest.toml", ".pytest.toml", "pytest.ini", ".pytest.ini", "pyproject.toml", "tox.ini", "setup.cfg")
 """Where pytest looks for its configuration, in its order (`_pytest.config.findpaths`, pytest 9)."""
@@ -41,16 +29,11 @@ class Layout(msgspec.Struct, frozen=True):
 
     def is_module(self, path: str) -> bool:
         """Whether `path` is a test module by its name."""
-        return _named(path, self.patterns)
+        return is_named(path, self.patterns)
 
     def is_test(self, path: str) -> bool:
         """Whether `path` is a test module, or a helper or data file beside some."""
         return self.is_module(path) or path in self.dirs or any(parent in self.dirs for parent in _parents(path))
-
-
-def is_test(path: str) -> bool:
-    """Whether `path` looks like a part of the tests, when nothing but the path is known."""
-    return _named(path, PATTERNS) or not TEST_DIRS.isdisjoint(path.split("/")[:-1])
 
 
 def layout(room: Room) -> Layout:
@@ -142,19 +125,6 @@ def _compose(room: Room, undone: Iterable[Change]) -> str:
         if path not in present:
             taken.update((below, None) for below in head if below.startswith(f"{path}/"))
     return room.compose(room.head, taken)
-
-
-def _named(path: str, patterns: tuple[str, ...]) -> bool:
-    """Whether the last part of the path, or for a pattern with a slash all of it, is like one of the patterns."""
-    names, paths = _compiled(patterns)
-    return bool(names.fullmatch(path.rpartition("/")[2]) or paths.fullmatch(path))
-
-
-@functools.lru_cache(maxsize=16)
-def _compiled(patterns: tuple[str, ...]) -> tuple[re.Pattern[str], re.Pattern[str]]:
-    names = [fnmatch.translate(pattern) for pattern in patterns if "/" not in pattern]
-    paths = [fnmatch.translate(pattern) for pattern in patterns if "/" in pattern]
-    return re.compile("|".join(names) or NEVER), re.compile("|".join(paths) or NEVER)
 
 
 def _parents(path: str) -> Sequence[str]:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from gates import Gate, Rules
+from sandboxes.base import Resources
 from tests.gates_support import Files, Lab, green, opened, rules_of
 
 BUGGY = "def last(items):\n    return items[0]\n\n\ndef first(items):\n    return items[0]\n"
@@ -153,6 +154,15 @@ def test_links_in_the_place_of_tests_are_not_followed(lab: Lab) -> None:
     assert not green(lab, results)
     assert {"test-symlinked", "base-test-deleted"} <= set(rules_of(results))
     assert [f.message for f in results["tests"].failures] == ["assert 1 == 2"]
+
+
+def test_a_full_disk_is_an_error_of_the_run_and_no_crash(lab: Lab) -> None:
+    fill = "import subprocess\nsubprocess.run('cat /dev/zero > /tmp/x', shell=True, stderr=subprocess.DEVNULL)\n"
+    lab.spec = {"resources": Resources(tmp_mb=16)}
+    results = lab.verdicts(lab.candidate({"tests/test_fill.py": f"{fill}\n\ndef test_x():\n    pass\n"}))
+    lab.spec = {}
+    assert results["tests"].status == "error", results
+    assert not green(lab, results)
 
 
 def test_the_honest_way_is_green(lab: Lab) -> None:

@@ -189,9 +189,15 @@ def test_tests_that_the_candidate_brings_must_pass_on_its_own_tree(lab: Lab) -> 
 def test_changed_helpers_count_for_the_candidates_own_tree_alone(lab: Lab) -> None:
     """Base's helper judges the source; the candidate's helper must not break anything either."""
     lazy: Files = {"tests/helpers.py": "def same(a, b):\n    pass\n"}
-    broken = judge(lab, {**lazy, "src/calc/__init__.py": SOURCE.replace("a + b", "a - b")})
-    assert f"{FILE}::test_add[small]" in news(lab, broken)
-    strict = judge(lab, {"tests/helpers.py": "def same(a, b):\n    assert False, 'strict'\n"})
+    wanted = Rules(must_pass=(f"{FILE}::test_add", "tests/a/test_same.py"))
+    broken = judge(lab, {**lazy, "src/calc/__init__.py": SOURCE.replace("a + b", "a - b")}, wanted)
+    assert f"required: {FILE}::test_add[small]" in news(lab, broken)
+    room = lab.candidate({"tests/helpers.py": "def same(a, b):\n    assert False, 'strict'\n"})
+    lab.opened.clear()
+    lab.storms = {1}
+    strict = gates.run(TESTS, room)
+    lab.storms = set()
+    assert strict.notes == (f"flaky: {FILE}::test_weather",)
     assert set(news(lab, strict)) == {f"{FILE}::test_add[small]", f"{FILE}::test_add[b[i]g::]"}
 
 
@@ -249,7 +255,6 @@ def test_what_is_no_result_at_base(
         assert said in result.summary, result
         if status == "skipped":
             wanted = Rules(must_pass=("test_first.py::test_it",))
-            assert is_green(judge(lab, {"a.py": "x = 2\n"}), result)
             assert not is_green(judge(lab, {"a.py": "x = 2\n"}, wanted), result)
             first = judge(lab, {"test_first.py": "import a\n\n\ndef test_it():\n    assert a.x == 1\n"}, wanted)
             assert (first.status, first.passed) == ("pass", ("test_first.py::test_it",))
