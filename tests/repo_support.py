@@ -2,10 +2,12 @@
 
 import hashlib
 import os
+import signal
 import stat
 import subprocess
 import zlib
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from harness.repo import Base, Repository, Store, discover, resolve
@@ -86,8 +88,20 @@ def shell(script: str, where: Path, stdin: bytes = b"", **env: str) -> subproces
     """Run one of the sandbox scripts in `where`, as the runner does."""
     return subprocess.run(
         ["/bin/sh", "-c", script], cwd=where, input=stdin, capture_output=True, check=False,
-        env={"PATH": os.environ["PATH"], "HOME": str(where.parent), **env},
+        env={"PATH": ENV["PATH"], "HOME": str(where.parent), **env},
     )  # fmt: skip
+
+
+def kill_family(pid: int) -> None:
+    """Kill a process of ours and all its descendants, whatever session they are in."""
+    found = [pid]
+    for each in found:
+        for task in Path(f"/proc/{each}/task").glob("*/children"):
+            with suppress(OSError):
+                found.extend(int(child) for child in task.read_text().split())
+    for each in found:
+        with suppress(ProcessLookupError):
+            os.kill(each, signal.SIGKILL)
 
 
 def clone_of(seed: Path, where: Path) -> Path:

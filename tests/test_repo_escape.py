@@ -183,6 +183,18 @@ def test_nothing_of_the_users_environment_takes_part(
     assert not (tmp_path / "index").exists()
 
 
+def test_a_program_called_git_in_the_repository_is_not_git(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = repository(tmp_path / "r", {"src/app.py": b"x = 1\n"})
+    for where in (root, root / "src", root / ".git", tmp_path):
+        (where / "git").write_text(f"#!/bin/sh\necho git >>{tmp_path / 'marker'}\n")
+        (where / "git").chmod(0o755)
+    monkeypatch.setenv("PATH", f":.:..:src::{os.environ['PATH']}:")
+    monkeypatch.chdir(root)
+    assert resolve(discover(root / "src")).commit == line(root, "--no-pager", "rev-parse", "HEAD")
+    everything(tmp_path, root)
+    assert not (tmp_path / "marker").exists()
+
+
 def test_git_gets_no_more_of_the_environment_than_named(monkeypatch: pytest.MonkeyPatch) -> None:
     from harness.repo.git import Place, environment
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.repo import BaseMissing, NotARepository, Notice, RepositoryRefused, discover, resolve
+from harness.repo import BaseMissing, NotARepository, Notice, RepoError, RepositoryRefused, discover, resolve
 from tests.repo_support import git, line, repository, save, write
 
 
@@ -263,6 +263,14 @@ def test_the_room_is_cheap_to_import() -> None:
     code = "import sys, harness.repo; print('git' in sys.modules, 'gitdb' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["False", "False"]
+
+
+def test_a_repository_that_vanishes_is_said_to_have(tmp_path: Path) -> None:
+    root = repository(tmp_path / "r")
+    repo = discover(root)
+    shutil.rmtree(root)
+    with pytest.raises(RepoError, match=str(root)):
+        resolve(repo)
 
 
 def test_without_git_it_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

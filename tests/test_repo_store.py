@@ -1,7 +1,9 @@
 """The harness's own store: bases that outlive the user's repository, seeds, commits and candidates."""
 
 import os
+import random
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -18,6 +20,7 @@ from tests.repo_support import (
     clone_of,
     commit_data,
     git,
+    kill_family,
     line,
     oid,
     pack_of,
@@ -211,6 +214,59 @@ def test_many_processes_may_adopt_at_once(tmp_path: Path) -> None:
     assert {each.returncode for each in running} == {0}
     (seed,) = seeds
     assert status(Path(seed)) == b""
+
+
+WORK = """
+import sys
+from pathlib import Path
+from harness.repo import Store, discover, resolve
+repo = discover(Path(sys.argv[1]))
+base = resolve(repo)
+print("ready", flush=True)
+sys.stdin.readline()
+store = Store(Path(sys.argv[2]), repo)
+store.adopt(base)
+store.seed(base, 1000)
+tree = store.receive(Path(sys.argv[3]).read_bytes(), sys.argv[4], base.commit).tree
+store.keep("run", 1, store.commit(tree, base.commit, "m", date=1))
+print("done", flush=True)
+"""
+
+
+def test_killed_at_any_moment_the_work_is_done_the_next_time(tmp_path: Path) -> None:
+    root = repository(tmp_path / "r", {str(n): os.urandom(500) for n in range(300)})
+    chance = random.Random(20240502)
+    longest = 0.3
+    killed = 0
+    for n in range(9):
+        base_commit = save(root, f"base {n}")
+        tree = git(root, "cat-file", "tree", "HEAD^{tree}")
+        commit = commit_data(oid("tree", tree), base_commit)
+        (tmp_path / "pack").write_bytes(pack_of([("tree", tree), ("commit", commit)]))
+        command = [sys.executable, "-c", WORK, root, tmp_path / "home", tmp_path / "pack", oid("commit", commit)]
+        for attempt in ("killed", "again"):
+            process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+            assert process.stdin
+            assert process.stdout
+            assert process.stdout.readline() == "ready\n"
+            started = time.monotonic()
+            process.stdin.write("go\n")
+            process.stdin.flush()
+            if attempt == "killed" and n > 1:
+                time.sleep(chance.uniform(0, longest))
+                kill_family(process.pid)
+            output, _ = process.communicate()
+            killed += process.returncode == -signal.SIGKILL
+            longest = time.monotonic() - started if n < 2 else longest
+        assert output == "done\n"
+        repo = discover(root)
+        base, store = resolve(repo), Store(tmp_path / "home", repo)
+        assert status(store.seed(base, UID)) == b""
+        assert store.tree(store.candidates("run")[1]) == base.tree
+    assert killed > 2
+    assert git(store.path, "fsck", "--full", "--no-dangling") == b""
+    assert not list((store.path / "quarantine").iterdir())
+    assert not [each for each in (tmp_path / "home/seeds").iterdir() if each.name.endswith(".building")]
 
 
 # Seeds

@@ -71,7 +71,7 @@ def publish(repo: Repository, store: Store, commit: str, branch: str) -> None:
     if found == commit:
         return
     if found or free_branch(repo, branch) != branch:
-        raise BranchExists(branch, found or "another ref of this name", free_branch(repo, branch))
+        raise BranchExists(branch, found, free_branch(repo, branch))
     try:
         _send(repo, store, commit)
         _create(repo, branch, commit)

@@ -80,12 +80,16 @@ class BranchRefused(RepoError):
 
 
 class BranchExists(RepoError):
-    """The branch is there already, at another commit; `suggestion` is a name that is free."""
+    """The branch is there already, at another commit; `suggestion` is a name that is free.
+
+    `at` is that commit, or `` when the name only collides: with a directory of branches, a branch whose name
+    differs in case, or the unborn branch of a checkout.
+    """
 
     def __init__(self, branch: str, at: str, suggestion: str) -> None:
         super().__init__(
             f"the branch {branch} exists already",
-            f"it points at {at[:12]}, and no branch is ever moved",
+            f"it points at {at[:12]}, and no branch is ever moved" if at else "another branch stands in its way",
             f"choose another name, for example {suggestion}",
         )
         self.branch, self.at, self.suggestion = branch, at, suggestion

@@ -21,7 +21,7 @@ from typing import IO
 
 import msgspec
 
-from harness.repo.errors import GitFailed, GitMissing
+from harness.repo.errors import GitFailed, GitMissing, RepoError
 
 ID = re.compile(r"[0-9a-f]{40}")
 """An object id: SHA-1 in lower-case hex."""
@@ -163,15 +163,17 @@ def start(
             stdin=stdin, stdout=stdout, stderr=stderr, env=environment(place) | dict(env or {}),
             cwd=cwd or (place.work_tree or place.git_dir if place else None), umask=0o022, start_new_session=True,
         )  # fmt: skip
-    except FileNotFoundError as error:
+    except OSError as error:
         if error.filename not in ("git", "/bin/sh"):
-            raise
+            raise RepoError(f"git cannot work in {error.filename}", error.strerror or str(error)) from None
         raise GitMissing("git was not found", "no `git` on the PATH", "install git 2.32 or newer") from None
 
 
 def environment(place: Place | None) -> dict[str, str]:
     """The whole environment of a git process."""
-    kept = {name: os.environ[name] for name in ("PATH", "TMPDIR") if name in os.environ}
+    # A relative entry would be looked up in the repository, which may well hold a program called git.
+    path = ":".join(each for each in os.environ.get("PATH", os.defpath).split(":") if each.startswith("/"))
+    kept = {"PATH": path} | {name: os.environ[name] for name in ("TMPDIR",) if name in os.environ}
     named: dict[str, str] = {}
     if place:
         named["GIT_DIR"] = str(place.git_dir)

@@ -17,7 +17,7 @@ from typing import IO
 import msgspec
 
 from harness.repo import policy
-from harness.repo.errors import GitFailed, Rejected, TooLarge
+from harness.repo.errors import GitFailed, Rejected, RepoError, TooLarge
 from harness.repo.git import AS_IT_IS, ID, MEBI, Bounds, Place, run, text
 from harness.repo.lock import locked
 from harness.repo.packfile import Intake, survey
@@ -118,11 +118,18 @@ def _unpack(place: Place, spool: IO[bytes], intake: Intake, bounds: Bounds) -> N
     try:
         run(place, "index-pack", *flags, stdin=spool, config=_CONFIG, bounds=bounds, seconds=6 * intake.seconds)
     except GitFailed as error:
+        _blame_the_disk(error)
         found = re.search(r"object [0-9a-f]{40}: (\w+): ([^\n]*)", error.stderr)
         if found:
             fix = "remove what git's own checks object to"
             raise Rejected(f"fsck.{found[1]}", "", f"git refuses an object: {found[2]}", fix) from None
         raise Rejected("pack", "", f"git refuses the pack: {error.why.splitlines()[-1]}") from None
+
+
+def _blame_the_disk(error: GitFailed) -> None:
+    """A full disk of ours is no fault of the candidate's."""
+    if "No space left on device" in error.stderr:
+        raise RepoError("the candidate cannot be taken in", "the disk is full", "free some space, then resume")
 
 
 def _tree_of(place: Place, tip: str, base: str) -> str:
@@ -145,7 +152,7 @@ def _changes(place: Place, base: str, tree: str, intake: Intake, bounds: Bounds)
     except TooLarge:
         raise too_many from None
     except GitFailed as error:
-        if error.code < 0:  # out of its time or memory: a dozen objects can name a billion paths
+        if error.code < 0 or "memory" in error.stderr:  # a dozen objects can name a billion paths
             raise too_many from None
         raise Rejected("tree", "", f"the tree cannot be read: {error.why}") from None
     if len(changes) > intake.paths:
@@ -177,4 +184,5 @@ def _keep(store: Place, place: Place, tree: str, base: str, bounds: Bounds) -> N
     try:
         run(place, "pack-objects", *flags, str(target), stdin=wanted, config=_CONFIG, bounds=bounds)
     except GitFailed as error:
+        _blame_the_disk(error)
         raise Rejected("pack", "", f"the pack lacks objects its commit needs: {error.why}") from None

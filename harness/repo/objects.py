@@ -105,7 +105,7 @@ class Objects:
 def list_tree(place: Place, tree: str, cap: int = LISTING_CAP) -> Listing:
     """Every path of `tree`; see `Objects.listing`."""
     try:
-        output = run(place, "ls-tree", "-r", "-z", "--full-tree", tree, cap=cap)
+        output = run(place, "ls-tree", "-r", "-z", "--full-tree", tree, cap=cap, seconds=60)
     except GitFailed as error:
         if error.code == 0:
             raise TooLarge(f"the tree {tree} has too many paths", error.why) from None

@@ -173,7 +173,7 @@ def _about_tree(repo: Repository, commit: str) -> tuple[Notice, ...]:
         fix = "`git fetch --unshallow` brings the rest"
         notices.append(Notice(what="the clone is shallow", why="older history is not in the sandbox", fix=fix))
     try:
-        listing = run(repo.place, "ls-tree", "-r", "-z", "--full-tree", commit, cap=64 * MEBI)
+        listing = run(repo.place, "ls-tree", "-r", "-z", "--full-tree", commit, cap=64 * MEBI, seconds=20)
     except GitFailed:
         return tuple(notices)  # objects are missing: `adopt` says so, with all that is known
     entries = [entry.split(b"\t", 1) for entry in listing.split(b"\0")[:-1]]
