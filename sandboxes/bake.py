@@ -21,7 +21,7 @@ import docker.errors
 import requests
 from docker.types import LogConfig, Mount
 
-from sandboxes import owner, reaper, workspace
+from sandboxes import owner, rubbish
 from sandboxes.base import WORKSPACE, ImageFailed
 from sandboxes.connect import reason
 
@@ -150,8 +150,8 @@ def bake(
     finally:
         with contextlib.suppress(docker.errors.DockerException, requests.RequestException):
             if container:
-                reaper.remove_container(client, container)
-            workspace.remove_volume(client, volume)
+                rubbish.remove_container(client, container)
+            rubbish.remove_volume(client, volume)
 
 
 def follow(client: docker.APIClient, container: str, log: Log) -> None:
@@ -159,7 +159,7 @@ def follow(client: docker.APIClient, container: str, log: Log) -> None:
     stream = client.attach(container, stdout=True, stderr=True, stream=True)
     began = time.monotonic()
     client.start(container)
-    alarm = threading.Timer(SECONDS, lambda: reaper.remove_container(client, container))
+    alarm = threading.Timer(SECONDS, lambda: rubbish.remove_container(client, container))
     alarm.daemon = True
     alarm.start()
     last = ""

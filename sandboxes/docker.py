@@ -11,7 +11,7 @@ import docker
 import docker.errors
 import requests
 
-from sandboxes import hardening, owner, reaper, workspace
+from sandboxes import hardening, owner, reaper, rubbish, workspace
 from sandboxes.base import WORKSPACE, Check, Sandbox, SandboxGone, SandboxUnavailable, Spec
 from sandboxes.connect import connect, is_local, translated
 from sandboxes.container import Container
@@ -72,6 +72,8 @@ class DockerEngine:
             except workspace.OverlayRefused as refused:
                 self._refusal = str(refused)
                 box = self._open(spec, "volume")
+        except requests.RequestException:  # an OSError by descent, and Docker's errors are of it
+            raise
         except OSError as error:
             why = f"{error.filename or self.home}: {error.strerror}"
             raise SandboxUnavailable("the workspace could not be made", why, "run `loopwright doctor`") from error
@@ -171,9 +173,9 @@ class DockerEngine:
 
     def _remove(self, container: str, space: workspace.Workspace | None) -> None:
         if container:
-            reaper.remove_container(self.client, container)
+            rubbish.remove_container(self.client, container)
         if space:
-            workspace.remove(self.client, space.volume, space.directory)
+            rubbish.destroy(self.client, rubbish.throw_away(self.client, self.home, space.directory, space.volume))
 
     def _sweep_once(self) -> None:
         """Crashed processes leave at most a container that was never started and throw-away trees: see to them."""

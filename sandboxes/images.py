@@ -19,7 +19,7 @@ import docker.errors
 import requests
 from docker.types import Mount
 
-from sandboxes import debian, owner, workspace
+from sandboxes import debian, owner, rubbish, workspace
 from sandboxes.bake import Log, bake
 from sandboxes.base import WORKSPACE, Engine, Image, ImageFailed, Spec
 from sandboxes.connect import translated
@@ -250,4 +250,4 @@ def copied(client: docker.APIClient, home: Path, base: Image, seed: Path) -> Ite
         yield Mount(WORKSPACE, space.volume, type="volume", no_copy=True)
     finally:
         with contextlib.suppress(docker.errors.DockerException, requests.RequestException, OSError):
-            workspace.remove(client, space.volume, space.directory)
+            rubbish.destroy(client, rubbish.throw_away(client, home, space.directory, space.volume))

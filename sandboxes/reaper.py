@@ -10,22 +10,24 @@ from typing import Any
 import docker
 import docker.errors
 
-from sandboxes import workspace
+from sandboxes import rubbish, workspace
 from sandboxes.owner import home_id, is_dead, label
 
-REMOVAL_SECONDS = 20.0
 SEED_AGE = 3_600.0
 """Seconds; a younger seed may be about to get its first workspace."""
 
 
 def discard(client: docker.APIClient, home: Path, run: str) -> None:
     """Remove every container, volume and directory of a run."""
-    marks = {label("home"): home_id(home), label("run"): run}
-    for container in containers(client, marks):
-        remove_container(client, container["Id"])
-    for volume in volumes(client, marks):
-        remove_volume(client, volume["Name"])
-    workspace.remove_tree(home / "work" / run)
+    its = {label("home"): home_id(home), label("run"): run}
+    for container in containers(client, its):
+        rubbish.remove_container(client, container["Id"])
+    with rubbish.locked(home, shared=False):
+        for directory, marks in directories(home, run):
+            rubbish.throw_away(client, home, directory, marks.get(workspace.VOLUME, ""))
+    for volume in volumes(client, its):
+        rubbish.remove_volume(client, volume["Name"])
+    rubbish.empty(client, home)
 
 
 def gc(client: docker.APIClient, home: Path, keep: frozenset[str] | None, seeds: Path | None) -> tuple[str, ...]:
@@ -42,44 +44,42 @@ def gc(client: docker.APIClient, home: Path, keep: frozenset[str] | None, seeds:
 
     for container in containers(client, mine):
         if is_dead(container["Labels"]):
-            remove_container(client, container["Id"])
+            rubbish.remove_container(client, container["Id"])
             removed.append(f"container {container['Id'][:12]}")
-    for volume in volumes(client, mine):
-        if doomed(volume["Labels"] or {}):
-            remove_volume(client, volume["Name"])
-            removed.append(f"volume {volume['Name']}")
-    for directory, marks in directories(home):
-        if doomed(marks):
-            workspace.remove_tree(directory)
-            removed.append(f"directory {directory}")
-    if seeds is not None:
-        removed += unused_seeds(client, home, seeds)
+    with rubbish.locked(home, shared=False):
+        for directory, marks in list(directories(home)):
+            if not marks or doomed(marks):  # whoever makes one holds the lock until it has its marks
+                rubbish.throw_away(client, home, directory, marks.get(workspace.VOLUME, ""))
+                removed.append(f"workspace {directory.parent.name}/{directory.name}")
+        for empty in (home / "work").glob("*"):
+            with contextlib.suppress(OSError):
+                empty.rmdir()
+        known = {marks.get(workspace.VOLUME) for _, marks in directories(home)}
+        for volume in volumes(client, mine):
+            if volume["Name"] not in known and doomed(volume["Labels"] or {}):
+                rubbish.remove_volume(client, volume["Name"])
+                removed.append(f"volume {volume['Name']}")
+        if seeds is not None:
+            removed += unused_seeds(client, home, seeds)
+    rubbish.empty(client, home)
     return tuple(removed)
 
 
 def unused_seeds(client: docker.APIClient, home: Path, seeds: Path) -> Iterator[str]:
-    """Remove the directories in `seeds` that no overlay, of whatever home, has as its lower layer."""
-    with workspace.locked(home, shared=False):
-        options = [str((volume["Options"] or {}).get("o", "")) for volume in volumes(client, {})]
-        for seed in sorted(seeds.resolve().iterdir()) if seeds.is_dir() else ():
-            used = any(f"lowerdir={seed}," in option for option in options)
-            if seed.is_dir() and not used and time.time() - seed.stat().st_ctime > SEED_AGE:
-                workspace.remove_tree(seed)
-                yield f"seed {seed}"
+    """Throw away the directories in `seeds` that no overlay, of whatever home, has as its lower layer."""
+    options = [str((volume["Options"] or {}).get("o", "")) for volume in volumes(client, {})]
+    for seed in sorted(seeds.resolve().iterdir()) if seeds.is_dir() else ():
+        used = any(f"lowerdir={seed}," in option for option in options)
+        if seed.is_dir() and not used and time.time() - seed.stat().st_ctime > SEED_AGE:
+            rubbish.remove_tree(seed)
+            yield f"seed {seed}"
 
 
 def fence(client: docker.APIClient, marks: Mapping[str, str]) -> None:
     """Remove containers that still hold a named workspace: a work tree has one writer."""
     same = {name: marks[name] for name in (label("home"), label("run"), label("workspace"))}
     for container in containers(client, same):
-        remove_container(client, container["Id"])
-
-
-def remove_volume(client: docker.APIClient, volume: str) -> None:
-    """A volume and whatever uses it: a build's container has no labels, because an image would inherit them."""
-    for container in client.containers(all=True, filters={"volume": volume}):
-        remove_container(client, container["Id"])
-    workspace.remove_volume(client, volume)
+        rubbish.remove_container(client, container["Id"])
 
 
 def containers(client: docker.APIClient, marks: Mapping[str, str]) -> list[dict[str, Any]]:
@@ -96,25 +96,18 @@ def wanted(marks: Mapping[str, str]) -> list[str]:
     return [f"{name}={value}" for name, value in marks.items()] or [label("home")]
 
 
-def directories(home: Path) -> Iterator[tuple[Path, Mapping[str, str]]]:
-    """Every workspace directory with its owner's marks. One without marks is being made, or is not ours."""
-    for marks in (home / "work").glob(f"*/*/{workspace.MARKS}"):
-        with contextlib.suppress(OSError, ValueError):
-            yield marks.parent, json.loads(marks.read_text())
+def directories(home: Path, run: str = "*") -> Iterator[tuple[Path, Mapping[str, str]]]:
+    """Every workspace directory with its present owner's marks; a crash may leave one without."""
+    for path in sorted((home / "work").glob(f"{run}/*")):
+        yield path, marks_of(path)
 
 
-def remove_container(client: docker.APIClient, container: str) -> None:
-    """Kill and remove, with its anonymous volumes, and wait until it is gone; its own end may come first."""
-    deadline = time.monotonic() + REMOVAL_SECONDS
-    while time.monotonic() < deadline:
-        try:
-            client.remove_container(container, force=True, v=True)
-        except docker.errors.NotFound:
-            return
-        except docker.errors.APIError as error:
-            if error.status_code != 409:
-                raise
-            time.sleep(0.02)
+def marks_of(directory: Path) -> Mapping[str, str]:
+    try:
+        found = json.loads((directory / workspace.MARKS).read_text())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def epitaph(client: docker.APIClient, container: str) -> str:

@@ -4,16 +4,11 @@ Each workspace has a directory `<home>/work/<run>/<name>` with its owner's marks
 seed is the lower layer: it is read, never written, and never removed while a volume stands on it.
 """
 
-import contextlib
-import fcntl
 import json
 import os
-import shutil
 import stat
-import time
 import uuid
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -21,6 +16,7 @@ import docker
 import docker.errors
 import msgspec
 
+from sandboxes import rubbish
 from sandboxes.base import SandboxUnavailable, Spec
 from sandboxes.owner import home_id
 
@@ -28,7 +24,8 @@ Mode = Literal["overlay", "volume"]
 OVERLAY_OPTIONS = "index=off,redirect_dir=on,nosuid,nodev"
 """`redirect_dir` lets directories of the seed be renamed; `index=off` lets an upper outlive a remade seed."""
 MARKS = "owner.json"
-REMOVAL_SECONDS = 20.0
+"""Whose a workspace is now. A volume's labels tell only who made it, perhaps long ago."""
+VOLUME = "volume"
 
 
 class OverlayRefused(Exception):
@@ -56,15 +53,6 @@ def agent_uid() -> int:
     return os.getuid() or 1000
 
 
-@contextmanager
-def locked(home: Path, shared: bool) -> Iterator[None]:
-    """Against the race between one process that stands a workspace on a seed and another that removes seeds."""
-    home.mkdir(parents=True, exist_ok=True)
-    with (home / "seeds.lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
-        yield
-
-
 def overlay_obstacle(home: Path, seed: Path) -> str:
     """Why the seed cannot be the lower layer of an overlay here; empty when nothing is known against it."""
     for path in (home, seed):
@@ -81,17 +69,17 @@ def prepare(client: docker.APIClient, home: Path, spec: Spec, mode: Mode, marks:
     name = spec.workspace or f"{spec.purpose}-{uuid.uuid4().hex[:12]}"
     directory = home.resolve() / "work" / spec.run / name
     volume = f"loopwright-{home_id(home)}-{spec.run}-{name}"
-    with locked(home, shared=True):
+    with rubbish.locked(home, shared=True):
         if not seed.is_dir():
             raise SandboxUnavailable("the seed is missing", f"{seed} is no directory", "make the seed again")
         directory.mkdir(parents=True, exist_ok=True)
-        (directory / MARKS).write_text(json.dumps(dict(marks)))
+        (directory / MARKS).write_text(json.dumps({**marks, VOLUME: volume}))
         found = inspect(client, volume) if spec.workspace else None
         if found is not None:
             space = reopen(found, volume, directory, seed)
             if space.mode == "overlay" or space.filled.exists():
                 return space
-            remove_volume(client, volume)
+            rubbish.remove_volume(client, volume)
         options = overlay(directory, seed) if mode == "overlay" else {}
         fresh = mode == "volume" or not any((directory / "upper").iterdir())
         client.create_volume(volume, driver="local", driver_opts=options, labels=dict(marks))
@@ -142,46 +130,3 @@ def refusal(space: Workspace, error: docker.errors.APIError) -> "OverlayRefused 
     if space.mode == "overlay" and space.fresh and "mount" in text:
         return OverlayRefused(text.strip()[-300:])
     return None
-
-
-def remove(client: docker.APIClient, volume: str, directory: Path) -> None:
-    """The volume, then the directory. The container that used it has to be gone."""
-    remove_volume(client, volume)
-    remove_tree(directory)
-
-
-def remove_volume(client: docker.APIClient, volume: str) -> None:
-    """Remove a volume; the engine may take a moment to see that its container is gone."""
-    deadline = time.monotonic() + REMOVAL_SECONDS
-    while True:
-        try:
-            client.remove_volume(volume)
-        except docker.errors.NotFound:
-            return
-        except docker.errors.APIError as error:
-            if error.status_code != 409 or time.monotonic() > deadline:
-                raise
-            time.sleep(0.02)
-        else:
-            return
-
-
-def remove_tree(directory: Path) -> None:
-    """Remove a directory the agent has written in: never through a link, and whatever modes it has set.
-
-    The overlay's inner work directory is root's and closed, and empty once unmounted: `rmdir` is allowed to us
-    where a look into it is not.
-    """
-    shutil.rmtree(directory, onerror=lambda *_: None)
-    if directory.exists():
-        for root, names, _ in os.walk(directory):
-            for name in names:
-                path = Path(root, name)
-                if not path.is_symlink():
-                    with contextlib.suppress(OSError):
-                        path.chmod(0o700)
-                    with contextlib.suppress(OSError):
-                        path.rmdir()
-        shutil.rmtree(directory, ignore_errors=True)
-    with contextlib.suppress(OSError):
-        directory.parent.rmdir()

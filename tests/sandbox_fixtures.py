@@ -26,6 +26,7 @@ def docker_engine(docker_home: Path) -> Iterator[DockerEngine]:
     engine = DockerEngine(docker_home)
     yield engine
     engine.settle()
+    engine.gc()
 
 
 @pytest.fixture(scope="session")
@@ -47,6 +48,8 @@ def open_box(docker_engine: DockerEngine, docker_image: Image, docker_seed: Path
         def opened(**changes: Any) -> Sandbox:
             spec = {"image": docker_image.id, "seed": docker_seed, "run": "tests", "purpose": "test"} | changes
             box = docker_engine.open(Spec(**spec))
+            if spec.get("workspace"):
+                stack.callback(docker_engine.discard, spec["run"])
             stack.callback(box.close)
             return box
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from sandboxes.base import Sandbox
 from sandboxes.docker import DockerEngine
-from sandboxes.owner import give
+from sandboxes.owner import give, home_id
 from sandboxes.workspace import agent_uid
 
 Opener = Callable[..., Sandbox]
@@ -48,14 +48,16 @@ def fingerprint(tree: Path) -> str:
 
 
 def containers(engine: DockerEngine, **labels: str) -> list[dict[str, Any]]:
-    """The engine's containers with these labels of ours, running or not."""
-    wanted = [f"loopwright.{name}={value}" for name, value in labels.items()]
+    """The containers of this engine's home with these labels of ours, running or not."""
+    wanted = [f"loopwright.{name}={value}" for name, value in {"home": home_id(engine.home), **labels}.items()]
     found: list[dict[str, Any]] = engine.client.containers(all=True, filters={"label": wanted})
     return found
 
 
 def volumes(engine: DockerEngine, run: str) -> list[str]:
-    found = engine.client.volumes(filters={"label": [f"loopwright.run={run}"]})["Volumes"]
+    """The volumes of a run in this engine's home: other tests may use the same names."""
+    labels = [f"loopwright.run={run}", f"loopwright.home={home_id(engine.home)}"]
+    found = engine.client.volumes(filters={"label": labels})["Volumes"]
     return [volume["Name"] for volume in found or []]
 
 

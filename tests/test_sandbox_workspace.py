@@ -15,7 +15,7 @@ from sandboxes import reaper
 from sandboxes.base import Image, Sandbox, SandboxGone, SandboxUnavailable, Spec
 from sandboxes.docker import DockerEngine
 from sandboxes.owner import give
-from sandboxes.workspace import remove_tree
+from sandboxes.rubbish import remove_tree
 from tests.sandbox_support import Opener, containers, fingerprint, make_seed, volumes
 
 pytest_plugins = ("tests.sandbox_fixtures",)
@@ -26,6 +26,11 @@ git config user.email a@b && git config user.name a && git add -A && git commit 
 """
 AFTER = "cat README; ls lib; readlink link; git log --format=%s; git status --porcelain"
 DONE = b"changed\ndeep\nnew.py\n/etc/passwd\nwork\nbase\n"
+
+
+def left(engine: DockerEngine) -> list[Path]:
+    """What lies in a home that should hold nothing."""
+    return [path for place in ("work", "rubbish") for path in (engine.home / place).rglob("*")]
 
 
 @pytest.fixture(params=["overlay", "volume"])
@@ -46,7 +51,7 @@ def test_the_clone_is_there_and_clean(engine: DockerEngine, docker_image: Image,
         assert box.run(AFTER).stdout == DONE
     engine.settle()
     assert fingerprint(docker_seed) == before
-    assert (volumes(engine, "r"), list((engine.home / "work").rglob("*"))) == ([], [])
+    assert (volumes(engine, "r"), left(engine)) == ([], [])
 
 
 def test_a_named_workspace_outlives_its_container(engine: DockerEngine, docker_image: Image, docker_seed: Path) -> None:
@@ -66,7 +71,7 @@ def test_a_named_workspace_outlives_its_container(engine: DockerEngine, docker_i
     with closing(again.open(other)) as box:
         assert box.run("cat README").stdout == b"hello\n"
     again.discard("r1")
-    assert (volumes(engine, "r1"), list((engine.home / "work").rglob("*"))) == ([], [])
+    assert (volumes(engine, "r1"), left(engine)) == ([], [])
     with closing(again.open(spec)) as box:
         assert box.run("cat README").stdout == b"hello\n"
     again.discard("r1")
@@ -151,12 +156,13 @@ def test_eight_at_once_on_one_seed(open_box: Opener, docker_seed: Path) -> None:
     assert fingerprint(docker_seed) == before
 
 
-def test_what_the_agent_locks_is_removed_all_the_same(open_box: Opener, docker_engine: DockerEngine) -> None:
-    box = open_box(run="locked")
-    box.run("mkdir -p a/b/c; touch a/b/c/f; ln -s / a/b/root; rm -r src; chmod 0 a/b/c a/b a/b/c a; chmod 0 .")
-    box.close()
-    docker_engine.settle()
-    assert (volumes(docker_engine, "locked"), (docker_engine.home / "work/locked").exists()) == ([], False)
+def test_what_the_agent_locks_is_removed_all_the_same(
+    engine: DockerEngine, docker_image: Image, docker_seed: Path
+) -> None:
+    with closing(engine.open(Spec(image=docker_image.id, seed=docker_seed, run="locked", purpose="p"))) as box:
+        box.run("mkdir -p a/b/c; touch a/b/c/f; ln -s / a/b/root; rm -r src; chmod 0 a/b/c a/b a/b/c a; chmod 0 .")
+    engine.settle()
+    assert (volumes(engine, "locked"), left(engine)) == ([], [])
 
 
 def test_gc_leaves_seeds_that_carry_a_workspace(
@@ -229,7 +235,7 @@ def test_the_container_dies_with_its_harness(
     assert len(volumes(docker_engine, "switch")) == 2
 
     removed = docker_engine.gc(keep=frozenset({"switch"}))
-    assert [line.split()[0] for line in removed] == ["volume", "directory"]
+    assert [line.rpartition("-")[0] for line in removed] == ["workspace switch/maker"]
     assert len(volumes(docker_engine, "switch")) == 1
     spec = Spec(image=docker_image.id, seed=docker_seed, run="switch", purpose="maker", workspace="w")
     with closing(docker_engine.open(spec)) as box:
@@ -269,7 +275,7 @@ def test_another_homes_things_are_left_alone(
     assert docker_engine.gc() == ()
     docker_engine.discard("foreign")
     assert len(volumes(other, "foreign")) == 1
-    assert len(other.gc()) == 2
+    assert other.gc() == ("workspace foreign/w",)
 
 
 def test_a_container_removed_from_outside(open_box: Opener, docker_engine: DockerEngine) -> None:
