@@ -14,7 +14,7 @@ GOAL = "parse_range() drops the last byte of an open-ended range"
 
 
 def main() -> int:
-    """Run the demo; its exit code is the run's."""
+    """Run the demo; its exit code is the run's. Arguments are passed on to `loopwright run`."""
     real = _wants_real()
     with tempfile.TemporaryDirectory(prefix="loopwright-demo-") as scratch:
         repo = Path(scratch, "httprange")
@@ -63,7 +63,7 @@ def _scripted() -> Iterator[str]:
 def _demo(repo: Path, environ: dict[str, str]) -> int:
     loopwright = Path(sys.executable).with_name("loopwright")
     _say(f'$ loopwright run "{GOAL}"')
-    code = subprocess.run([loopwright, "run", GOAL], cwd=repo, env=environ, check=False).returncode
+    code = subprocess.run([loopwright, "run", GOAL, *sys.argv[1:]], cwd=repo, env=environ, check=False).returncode
     if code == 0:
         listed = ["git", "for-each-ref", "--format=%(refname:short)", "refs/heads/loopwright"]
         branch = subprocess.run(listed, cwd=repo, capture_output=True, text=True, check=True).stdout.strip()

@@ -82,13 +82,11 @@ def test_an_iteration_reads_as_a_story() -> None:
         " · bash: ls",
         " · says: I look at it.",
         " · bash: ls",
-        " · maker.1 ended: finish: done",
         " · candidate 1: c1c1c1c1c1, 1 file, +2 -1",
         " ✓ gate tests on candidate 1: 0 failed (2.0 s)",
         " · checker (c-1) begins",
         " · says: I look at it.",
         " · bash: ls",
-        " · checker.1 ended: finish",
         " ✓ checker (c-1): accept: good",
         " ✓ iteration 1 ended (finish): accepted",
     ]

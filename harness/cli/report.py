@@ -58,7 +58,8 @@ def _gate(gate: GateFinished, full: bool) -> str:
         rows += [f"               {v.path}:{v.line} {v.rule}: {v.message}" for v in gate.result.violations][:5]
         rows += [f"               {note}" for note in gate.result.notes] if full else []
     if gate.baseline_failures:
-        rows.append(f"               {len(gate.baseline_failures)} failures were there before")
+        count = len(gate.baseline_failures)
+        rows.append(f"               {count} failure{' was' if count == 1 else 's were'} there before")
     return "\n".join(rows)
 
 

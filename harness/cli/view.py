@@ -35,7 +35,7 @@ def viewing(mode: Mode, state: Callable[[], State], limit_micro_usd: int, iterat
 
 def _plain(record: Record, started: int) -> None:
     if (text := line(record, started)) is not None:
-        click.echo(text, err=True)
+        click.echo(click.style(text, fg=_colour(text)), err=True)
 
 
 def _live(state: Callable[[], State], limit: int, iterations: int) -> Iterator[View]:
@@ -60,7 +60,7 @@ def _live(state: Callable[[], State], limit: int, iterations: int) -> Iterator[V
 
         def view(record: Record) -> None:
             if (text := line(record, state().started)) is not None:
-                live.console.print(Text(text, style=_style(text)), soft_wrap=True)
+                live.console.print(Text(text, style=_colour(text) or ""), soft_wrap=True)
 
         yield view
 
@@ -82,8 +82,9 @@ def _light(green: bool) -> str:
     return "●" if green else "○"
 
 
-def _style(text: str) -> str:
-    for mark, style in (("✗", "red"), ("✓", "green"), ("!", "yellow")):
-        if f" {mark} " in text:
-            return style
-    return ""
+def _colour(text: str) -> str | None:
+    """By the mark of the line; terminals that want no colour get none."""
+    for mark, colour in (("✗", "red"), ("✓", "green"), ("!", "yellow")):
+        if f" {mark} " in text[:16]:
+            return colour
+    return None

@@ -27,6 +27,7 @@ from harness.events import (
 )
 from harness.goal import MICRO
 from harness.journal.base import Record
+from harness.journal.cost import role_of
 
 WIDTH = 160
 """Characters of a line, the time not counted."""
@@ -114,8 +115,12 @@ def _talk(event: Event) -> Said:
     match event:
         case ConversationOpened():
             return ("·", f"{event.role} ({event.model}) begins") if event.role != "maker" else None
+        case ConversationEnded(ending="finish") | ConversationEnded(ending="quiet", detail=""):
+            return None  # the call that ended it, or the verdict, says as much
         case ConversationEnded():
             return "·", f"{event.conversation} ended: {event.ending}" + (f": {event.detail}" if event.detail else "")
+        case ModelReplied() if role_of(event.conversation) == "checker" and event.text.lstrip().startswith("{"):
+            return None  # a verdict has a line of its own
         case ModelReplied():
             return ("·", f"says: {event.text}") if event.text.strip() else None
         case ModelFailed():
