@@ -14,6 +14,9 @@ def explain(error: Exception) -> int:
         click.echo(traceback.format_exc().rstrip(), err=True)
         say("a defect of the harness", f"{type(error).__name__}: {error}", "please report it with the lines above")
         return code
+    if isinstance(error, OSError):
+        say("a file cannot be written or read", str(error), "free space or mend permissions, or set LOOPWRIGHT_HOME")
+        return code
     what, why, fix = (str(getattr(error, name, "") or "") for name in ("what", "why", "fix"))
     say(what or str(error), why, fix)
     return code
@@ -40,7 +43,7 @@ def exit_code(error: Exception) -> int:
     match error:
         case ConfigError() | UnpricedModel() | CatalogError() | UnknownRun() | RepoError() | MemoryFailed():
             return USAGE
-        case SandboxError() | JournalError():
+        case SandboxError() | JournalError() | OSError():
             return ENVIRONMENT
         case ModelError(kind="auth" | "permission" | "credit"):
             return DENIED

@@ -45,7 +45,7 @@ def out_of_time(seconds: int, limit: int) -> Ended:
     )
 
 
-def ending_of(error: ModelError | OverBudget | SandboxError | RepoError) -> Ended:
+def ending_of(error: ModelError | OverBudget | SandboxError | RepoError | OSError) -> Ended:
     """What an error of a lower room means for the run."""
     match error:
         case OverBudget(kind="money"):
@@ -75,6 +75,9 @@ def ending_of(error: ModelError | OverBudget | SandboxError | RepoError) -> Ende
             )
         case SandboxError() | RepoError():
             return Ended("failed", str(error), ENVIRONMENT, error.fix or "check with: loopwright doctor")
+        case OSError():
+            fix = "free space or mend permissions, then: loopwright resume RUN"
+            return Ended("failed", f"a file cannot be written or read: {error}", ENVIRONMENT, fix)
 
 
 def _usd(micro: int) -> str:

@@ -26,7 +26,7 @@ def pursue(run: Run) -> Generator[Event, None, None]:
         ended = already_satisfied(run) or (yield from iterate(run))
     except Ended as end:
         ended = end
-    except (OverBudget, ModelError, SandboxError, RepoError) as error:
+    except (OverBudget, ModelError, SandboxError, RepoError, OSError) as error:
         ended = run.ended_by(error)
     yield from finish(run, ended)
 

@@ -111,7 +111,7 @@ class Run:
         """What the journal knows of iteration `n`."""
         return next((it for it in self.state.iterations if it.n == n), None)
 
-    def ended_by(self, error: ModelError | OverBudget | SandboxError | RepoError) -> Ended:
+    def ended_by(self, error: ModelError | OverBudget | SandboxError | RepoError | OSError) -> Ended:
         """What ended the run: the wish to stop or the clock, which make other things fail, before the error itself."""
         if cause := self.cancel.take():
             return cause
