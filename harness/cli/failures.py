@@ -4,7 +4,7 @@ import traceback
 
 import click
 
-from harness.loop.endings import DEFECT, DENIED, ENVIRONMENT, USAGE
+from harness.exits import DEFECT, DENIED, ENVIRONMENT, USAGE
 
 
 def explain(error: Exception) -> int:

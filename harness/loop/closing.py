@@ -16,8 +16,9 @@ from harness.events import (
     RunFinished,
     VerdictGiven,
 )
+from harness.exits import ENVIRONMENT
 from harness.loop.checker import objections
-from harness.loop.endings import ENVIRONMENT, Ended
+from harness.loop.endings import Ended
 from harness.loop.run import Run
 from harness.memory import learn
 from harness.repo import BranchExists, RepoError, free_branch, publish

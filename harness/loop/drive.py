@@ -11,8 +11,9 @@ from threading import Thread, current_thread, main_thread
 from typing import Literal
 
 from harness.events import CommandReceived, Event, RunFinished
+from harness.exits import DEFECT
 from harness.journal import Journal, JournalError, Record, apply
-from harness.loop.endings import DEFECT, out_of_time, stopped_by
+from harness.loop.endings import out_of_time, stopped_by
 from harness.loop.engine import pursue
 from harness.loop.prepare import Ready
 from harness.loop.run import Run

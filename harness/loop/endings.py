@@ -3,12 +3,10 @@
 from typing import Literal
 
 from harness.events import Outcome
+from harness.exits import CANCELLED, DENIED, ENVIRONMENT, LIMIT, TERMINATED
 from harness.models import ModelError, OverBudget
 from harness.repo import RepoError
 from sandboxes.base import SandboxError
-
-PROVEN, UNPROVEN, USAGE, ENVIRONMENT, DENIED, LIMIT, PARKED, BLOCKED, DEFECT = 0, 1, 2, 3, 4, 5, 6, 7, 70
-"""Exit codes, as the design's table has them."""
 
 
 class Ended(Exception):
@@ -30,7 +28,7 @@ class Ended(Exception):
 
 def stopped_by(how: Literal["stop", "SIGINT", "SIGTERM"]) -> Ended:
     """A person or the system ended the run."""
-    code = 143 if how == "SIGTERM" else 130
+    code = TERMINATED if how == "SIGTERM" else CANCELLED
     return Ended("cancelled", f"stopped by {how}", code, "look at the best candidate with: loopwright diff RUN")
 
 

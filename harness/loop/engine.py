@@ -3,9 +3,10 @@
 from collections.abc import Generator
 
 from harness.events import CandidateMade, Event
+from harness.exits import PROVEN
 from harness.loop.checker import check
 from harness.loop.closing import finish, finished
-from harness.loop.endings import PROVEN, Ended
+from harness.loop.endings import Ended
 from harness.loop.judging import baseline, judge
 from harness.loop.limits import between_iterations, iterations_used
 from harness.loop.making import make

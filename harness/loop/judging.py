@@ -7,7 +7,8 @@ from contextlib import contextmanager
 import gates
 from gates import Change, Diff, Gate, GateResult, Room, cache_key, is_green, new_failures, old_failures
 from harness.events import CandidateMade, Event, GateFinished, GateStarted, Place, SandboxOpened
-from harness.loop.endings import ENVIRONMENT, Ended
+from harness.exits import ENVIRONMENT
+from harness.loop.endings import Ended
 from harness.loop.exchange import put
 from harness.loop.run import Run
 from sandboxes.base import Sandbox

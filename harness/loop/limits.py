@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 
+from harness.exits import ENVIRONMENT, UNPROVEN
 from harness.goal import Limits
 from harness.journal import Iteration, State
-from harness.loop.endings import ENVIRONMENT, UNPROVEN, Ended
+from harness.loop.endings import Ended
 
 
 def between_iterations(state: State, limits: Limits) -> None:

@@ -4,8 +4,9 @@ from collections.abc import Generator
 
 from harness.agent import maker_tools
 from harness.events import CandidateMade, DiffStat, Event, IterationStarted, Notice
+from harness.exits import BLOCKED, UNPROVEN
 from harness.loop.brief import first_message
-from harness.loop.endings import BLOCKED, UNPROVEN, Ended
+from harness.loop.endings import Ended
 from harness.loop.exchange import begin, begun, put, take
 from harness.loop.limits import error_rate
 from harness.loop.run import Run
