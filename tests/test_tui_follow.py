@@ -164,6 +164,17 @@ def test_the_fleet_follows_a_run_through_its_life(journal: Journal) -> None:
     assert seen == ["baseline", "judging", "judging", "interrupted", "judging"]
 
 
+def test_an_end_is_seen_even_when_the_list_is_read_before_the_run(journal: Journal) -> None:
+    author = Author(journal, "one")
+    fleet = Fleet(journal)
+    fleet.look()
+    author.write(RunFinished(outcome="stuck", reason="no way", exit_code=1))
+    author.leave()
+    Author(journal, "two")  # a new run has the list read again, in which the first one has finished
+    fleet.look()
+    assert words(fleet)["one"] == "stuck"
+
+
 def test_a_run_that_was_resumed_and_ended_between_two_looks_shows_its_new_end(journal: Journal) -> None:
     whole_run(journal, "one")
     fleet = Fleet(journal)

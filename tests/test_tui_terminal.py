@@ -1,17 +1,12 @@
 """The full screen in a real terminal: what is written to it byte for byte, what comes in from it, and how it ends."""
 
-import fcntl
 import os
 import pty
 import random
 import re
-import select
 import signal
-import struct
 import subprocess
 import sys
-import termios
-import time
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -24,10 +19,8 @@ from gates.base import Violation
 from harness.events import CommandReceived, Event, GateFinished, Notice, RunFinished
 from harness.journal import Journal
 from tests.tui_support import Author, accepted, baseline, created, judged, made, open_journal, rejected, whole_run
+from tests.tui_terminal import DEADLINE, LOOPWRIGHT, Terminal
 
-LOOPWRIGHT = Path(sys.executable).with_name("loopwright")
-DEADLINE = 30
-"""Seconds after which a test gives up waiting; no test asserts how long anything took."""
 OURS = re.compile(
     r"\x1b\[\?(?:25|7|1000|1003|1004|1006|1015|1016|1049|2004|2026|2048)[hl]"  # modes of Textual's driver
     r"|\x1b\[\?(?:2026|2048)\$p|\x1b\[>25u|\x1b\[<u|\x1b\]22;default\x07"
@@ -51,72 +44,6 @@ HOSTILE = (
 def journal(tmp_path: Path) -> Iterator[Journal]:
     with open_journal(tmp_path) as opened:
         yield opened
-
-
-class Terminal:
-    """`loopwright tui` on a pseudo-terminal; every byte that it writes is kept."""
-
-    def __init__(self, home: Path, *args: str, size: tuple[int, int] = (120, 40), **environ: str) -> None:
-        self._master, slave = pty.openpty()
-        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", size[1], size[0], 0, 0))
-        self.process = subprocess.Popen(
-            [LOOPWRIGHT, "tui", *args],
-            env=os.environ
-            | {"TERM": "xterm-256color", "COLORTERM": "truecolor", "LOOPWRIGHT_HOME": str(home)}
-            | environ,
-            stdin=slave,
-            stdout=slave,
-            stderr=slave,
-            start_new_session=True,
-        )
-        os.close(slave)
-        self.written = b""
-
-    @property
-    def text(self) -> str:
-        return self.written.decode(errors="surrogateescape")
-
-    def _read(self) -> bool:
-        if not select.select([self._master], [], [], 0.05)[0]:
-            return True
-        try:
-            data = os.read(self._master, 1 << 16)
-        except OSError:  # the other side is closed
-            return False
-        self.written += data
-        return bool(data)
-
-    def until(self, needle: str, since: int = 0) -> None:
-        """Read until `needle` was written after the first `since` bytes."""
-        deadline = time.monotonic() + DEADLINE
-        while needle.encode() not in self.written[since:]:
-            assert self._read() or needle.encode() in self.written[since:], self.text[-2000:]
-            assert time.monotonic() < deadline, f"{needle!r} is not in {self.text[-2000:]!r}"
-
-    def send(self, keys: str | bytes, shows: str) -> None:
-        """Type `keys` and read until the terminal shows something new that has `shows` in it."""
-        since = len(self.written)
-        os.write(self._master, keys.encode() if isinstance(keys, str) else keys)
-        self.until(shows, since)
-
-    def resize(self, width: int, height: int) -> None:
-        fcntl.ioctl(self._master, termios.TIOCSWINSZ, struct.pack("HHHH", height, width, 0, 0))
-        self.process.send_signal(signal.SIGWINCH)
-
-    def type(self, keys: bytes) -> None:
-        os.write(self._master, keys)
-
-    def end(self) -> int:
-        """Read to the end and return the exit code."""
-        deadline = time.monotonic() + DEADLINE
-        while self._read() and self.process.poll() is None:
-            assert time.monotonic() < deadline
-        return self.process.wait(DEADLINE)
-
-    def close(self) -> None:
-        self.process.kill()
-        self.process.wait()
-        os.close(self._master)
 
 
 Start = Callable[..., Terminal]

@@ -162,6 +162,12 @@ def whole_run(journal: Journal, run: str, goal: str = GOAL) -> None:
     author.leave()
 
 
+def working(journal: Journal, run: str = "live", goal: str = "Paginate the orders") -> Author:
+    author = Author(journal, run, goal)
+    author.write(*baseline(), *made(1), *judged(1, red=("tests",)), *rejected(1))
+    return author
+
+
 def rows(app: Loopwright) -> list[str]:
     """The screen as text. Every row must be exactly as wide as the screen, or the terminal would show it broken."""
     # the screen beneath a question is drawn dimmed by the app; what counts here is the one on top

@@ -19,7 +19,7 @@ class Fleet:
         self._roll = Roll(journal)
         self._rows: dict[str, Summary] = {}
         self._open: set[str] = set()
-        """Runs that have not finished, whether anybody pursues them or not."""
+        """Runs that had not finished when the list was read, or when they were last looked at."""
         self._tails: dict[str, Tail] = {}
         self._known: dict[str, Card] = {}
         self.cards: list[Card] = []
@@ -48,6 +48,7 @@ class Fleet:
         """Take over the list as it was read again; whether it changed."""
         before, self._rows = self._rows, {row.run: row for row in self._roll.rows}
         self._open = {row.run for row in self._roll.rows if row.phase != "finished"}
+        self._open |= {run for run, tail in self._tails.items() if run in self._rows and not tail.over}
         fresh = [row for run, row in self._rows.items() if before.get(run) != row]
         for row in fresh:
             tail = self._tails.get(row.run)

@@ -1,0 +1,83 @@
+"""`loopwright tui` on a pseudo-terminal, driven by keys and read byte for byte."""
+
+import fcntl
+import os
+import pty
+import select
+import signal
+import struct
+import subprocess
+import sys
+import termios
+import time
+from pathlib import Path
+
+LOOPWRIGHT = Path(sys.executable).with_name("loopwright")
+DEADLINE = 30
+"""Seconds after which a test gives up waiting; no test asserts how long anything took."""
+
+
+class Terminal:
+    """`loopwright tui` on a pseudo-terminal; every byte that it writes is kept."""
+
+    def __init__(self, home: Path, *args: str, size: tuple[int, int] = (120, 40), **environ: str) -> None:
+        self._master, slave = pty.openpty()
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", size[1], size[0], 0, 0))
+        self.process = subprocess.Popen(
+            [LOOPWRIGHT, "tui", *args],
+            env=os.environ
+            | {"TERM": "xterm-256color", "COLORTERM": "truecolor", "LOOPWRIGHT_HOME": str(home)}
+            | environ,
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
+            start_new_session=True,
+        )
+        os.close(slave)
+        self.written = b""
+
+    @property
+    def text(self) -> str:
+        return self.written.decode(errors="surrogateescape")
+
+    def _read(self) -> bool:
+        if not select.select([self._master], [], [], 0.05)[0]:
+            return True
+        try:
+            data = os.read(self._master, 1 << 16)
+        except OSError:  # the other side is closed
+            return False
+        self.written += data
+        return bool(data)
+
+    def until(self, needle: str, since: int = 0) -> None:
+        """Read until `needle` was written after the first `since` bytes."""
+        deadline = time.monotonic() + DEADLINE
+        while needle.encode() not in self.written[since:]:
+            assert self._read() or needle.encode() in self.written[since:], self.text[-2000:]
+            assert time.monotonic() < deadline, f"{needle!r} is not in {self.text[-2000:]!r}"
+
+    def send(self, keys: str | bytes, shows: str) -> None:
+        """Type `keys` and read until the terminal shows something new that has `shows` in it."""
+        since = len(self.written)
+        os.write(self._master, keys.encode() if isinstance(keys, str) else keys)
+        self.until(shows, since)
+
+    def resize(self, width: int, height: int) -> None:
+        fcntl.ioctl(self._master, termios.TIOCSWINSZ, struct.pack("HHHH", height, width, 0, 0))
+        self.process.send_signal(signal.SIGWINCH)
+
+    def type(self, keys: bytes) -> None:
+        os.write(self._master, keys)
+
+    def end(self) -> int:
+        """Read to the end and return the exit code."""
+        deadline = time.monotonic() + DEADLINE
+        while self._read() and self.process.poll() is None:
+            assert time.monotonic() < deadline
+        return self.process.wait(DEADLINE)
+
+    def close(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        os.close(self._master)
