@@ -11,9 +11,7 @@ import msgspec
 from gates.base import GateResult
 from harness.goal import Goal, Limits
 
-Outcome = Literal[
-    "succeeded", "already_satisfied", "blocked", "exhausted", "stuck", "refused", "failed", "cancelled"
-]
+Outcome = Literal["succeeded", "already_satisfied", "blocked", "exhausted", "stuck", "refused", "failed", "cancelled"]
 Role = Literal["maker", "checker", "light"]
 Place = Literal["base", "candidate"]
 

@@ -118,17 +118,19 @@ def test_cleaning_reaches_every_string_but_the_wire(event: Event) -> None:
     if isinstance(event, ModelReplied):
         assert wire == event.wire
 
-    def strings(value: object) -> typing.Iterator[str]:
+    def strings(value: object, named: bool = False) -> typing.Iterator[tuple[str, bool]]:
         if isinstance(value, str):
-            yield value
+            yield value, named
         elif isinstance(value, dict):
-            for inner in value.values():
-                yield from strings(inner)
+            ids = {"passed", "skipped", "new_failures", "baseline_failures"} | ({"id"} if "detail" in value else set())
+            for name, inner in value.items():
+                yield from strings(inner, name in ids)
         elif isinstance(value, list | tuple):
             for inner in value:
-                yield from strings(inner)
+                yield from strings(inner, named)
 
-    assert all(text.startswith("<") and text.endswith(">") for text in strings(builtins))
+    for text, named in strings(builtins):  # ids that are compared between runs lose control characters only
+        assert text == clean(text) if named else text.startswith("<") and text.endswith(">")
 
 
 @given(ANY)

@@ -196,9 +196,9 @@ def test_an_oscillation_is_told_and_then_trips(house: House, play: Play) -> None
 
 def test_the_money_limit_stops_before_the_call_that_could_pass_it(house: House, play: Play) -> None:
     server = play([{"steps": [step(tool("bash", command="date +%N"))], "repeat": 200}])
-    done = house.run("--max-cost", "0.50")
+    done = house.run("--max-cost", "0.20")
     assert (done.code, done.document["outcome"]) == (5, "exhausted")
-    assert done.document["cost_usd"] <= 0.5
+    assert done.document["cost_usd"] <= 0.2
     reserved = [r.event for r in house.records() if isinstance(r.event, ModelRequested)]
     assert len(reserved) == len(server.requests)
 

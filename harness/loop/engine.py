@@ -1,7 +1,8 @@
 """The outer loop: from a goal to an outcome that the harness's own evidence carries."""
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 
+from gates import is_required
 from harness.events import CandidateMade, Event
 from harness.exits import PROVEN
 from harness.loop.checker import check
@@ -63,8 +64,11 @@ def iteration(run: Run, n: int) -> Generator[Event, None, None]:
 
 def already_satisfied(run: Run) -> Ended | None:
     """The goal names tests that have to pass, and at base they all do: nothing is left to make."""
-    passed = {test for result in run.state.baseline.values() for test in result.passed}
-    if run.goal.must_pass and passed.issuperset(run.goal.must_pass):
+    results = run.state.baseline.values()
+    passed = [test for result in results for test in result.passed]
+    failed = [failure.id for result in results for failure in result.failures]
+    wanted = run.goal.must_pass
+    if wanted and all(_has(passed, name) and not _has(failed, name) for name in wanted):
         return Ended("already_satisfied", "every required test passes at base", PROVEN)
     return None
 
@@ -90,3 +94,7 @@ def accepted(run: Run, n: int) -> bool:
     """Whether iteration `n` ended in a proof."""
     it = run.iteration(n)
     return it is not None and it.finished is not None and it.finished.green and it.finished.accepted
+
+
+def _has(tests: Iterable[str], name: str) -> bool:
+    return any(is_required(name, test) for test in tests)
