@@ -63,7 +63,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     elided: int = 0
     """Bytes left out in the middle of the output."""
     spill: str | None = None
-    """Path inside the sandbox of the whole output (its first 64 MB), when some was elided."""
+    """Path inside the sandbox of the whole output, when some was elided: the first 64 MB of it at most."""
 
 
 class Sandbox(Protocol):

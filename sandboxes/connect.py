@@ -37,7 +37,8 @@ def connect() -> tuple[docker.APIClient, str]:
 def candidates() -> Iterator[tuple[str, dict[str, Any]]]:
     """Where to look: (how to call it, arguments for the client). What the user chose is the only candidate."""
     if host := os.environ.get("DOCKER_HOST"):
-        yield f"DOCKER_HOST={host}", {"base_url": host, "tls": tls_from_environment()} | ssh_options(host)
+        refuse_ssh(host)
+        yield f"DOCKER_HOST={host}", {"base_url": host, "tls": tls_from_environment()}
         return
     name = os.environ.get("DOCKER_CONTEXT") or chosen_context()
     if name and name != "default":
@@ -72,15 +73,21 @@ def context(name: str) -> tuple[str, dict[str, Any]]:
         raise SandboxUnavailable(f"the Docker context {name!r} cannot be read", reason(error), FIX) from error
     if found is None:
         raise SandboxUnavailable(f"there is no Docker context {name!r}", "it is chosen but not defined", FIX)
+    refuse_ssh(str(found.Host))
     options: dict[str, Any] = {"base_url": found.Host}
     if found.TLSConfig is not None:
         options["tls"] = found.TLSConfig
-    return f"context {name} ({found.Host})", options | ssh_options(str(found.Host))
+    return f"context {name} ({found.Host})", options
 
 
-def ssh_options(host: str) -> dict[str, Any]:
-    """Over SSH the user's own client is used: it knows the keys, the jumps and the agent."""
-    return {"use_ssh_client": True} if host.startswith("ssh://") else {}
+def refuse_ssh(host: str) -> None:
+    """The container's streams are a socket of ours, and Docker's client has none to give over SSH."""
+    if host.startswith("ssh://"):
+        raise SandboxUnavailable(
+            f"the engine at {host} cannot be used directly",
+            "sandboxes need a socket, and ssh:// has none",
+            "forward it: ssh -NL /tmp/docker.sock:/var/run/docker.sock HOST; DOCKER_HOST=unix:///tmp/docker.sock",
+        )
 
 
 def tls_from_environment() -> Any:

@@ -160,6 +160,7 @@ class Container:
     def _lost(self, why: str) -> SandboxGone:
         """Give the container up for good."""
         if self._gone is None:
+            self._closed = True
             known = self._end()
             why = f"{why} ({known})" if known else why
             self._gone = SandboxGone(f"sandbox {self._name} is gone", why, "open another one")

@@ -7,6 +7,8 @@ from pathlib import Path
 MB = 1 << 20
 RESERVE_MB = 512
 """What always stays free on the host's file system, whatever a sandbox is allowed."""
+INODE = 4_096
+"""What an empty file counts: there are only so many inodes, too (ext4 makes one for 16 KB)."""
 SHARE = 20.0
 """A measurement is made at most so often that it takes a twentieth of the time."""
 
@@ -58,5 +60,5 @@ def usage(top: Path, enough: int) -> int:
                         waiting.append(entry.path)
                 except OSError:
                     continue
-                total += info.st_blocks * 512
+                total += max(info.st_blocks * 512, INODE)
     return total

@@ -23,6 +23,8 @@ from sandboxes.stream import Stream, attach
 HELLO_SECONDS = 30.0
 """How long PID 1 may take from the start of its container to its first answer."""
 
+NO_RUNNER = "see that the image has python3 (3.8 or later) and git, or use the base image"
+
 
 class DockerEngine:
     """A Docker engine; `home` holds the directories of overlays. Connects when it is first needed."""
@@ -155,7 +157,7 @@ class DockerEngine:
         try:
             found = box.greet(hello, HELLO_SECONDS)
         except SandboxGone as gone:
-            raise SandboxUnavailable(gone.what, gone.why, "the image needs python3 3.8 or later") from gone
+            raise SandboxUnavailable("the sandbox did not start", gone.why, NO_RUNNER) from gone
         if found != uid:
             box.close()
             raise workspace.OverlayRefused(f"the workspace belongs to user {found} inside the container")

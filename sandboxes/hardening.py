@@ -37,7 +37,7 @@ VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 MB = 1 << 20
 SHM_MB = 64
 OPEN_FILES = 4_096
-INODES = 200_000
+INODES = 100_000
 """Files that may lie on each tmpfs: an inode costs kernel memory that no size limit counts."""
 
 

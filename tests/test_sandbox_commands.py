@@ -1,14 +1,18 @@
 """What a command sees and gives: arguments, input, environment, output, files."""
 
+import ast
 import os
 import random
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sandboxes import inside
 from sandboxes.base import WORKSPACE, FileRefused, Sandbox
 from sandboxes.inside.output import Output, Spills
 
@@ -230,3 +234,22 @@ def test_absurd_requests_are_the_callers_fault(box: Sandbox) -> None:
     with pytest.raises(ValueError, match="limited"):
         box.run("true", cap=1 << 40)
     assert box.run("kill -s SEGV $$").exit_code == 128 + signal.SIGSEGV
+
+
+def test_what_travels_into_containers_is_plain_old_python() -> None:
+    # Images bring their own Python: nothing newer than 3.8, and nothing that is not in its standard library.
+    for path in sorted(Path(inside.__file__).parent.glob("*.py")):
+        if path.stem == "__init__":
+            continue
+        assert path.stem in inside.MODULES
+        for node in ast.walk(ast.parse(path.read_text(), feature_version=(3, 8))):
+            names = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            names += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            for name in names:
+                assert name.startswith("sandboxes.inside.") or name.partition(".")[0] in sys.stdlib_module_names
+    assert len(inside.payload()) < 100_000
+
+
+def test_the_runner_refuses_to_be_anything_but_the_first_process() -> None:
+    done = subprocess.run([sys.executable, "-I", "-S", "-c", inside.payload()], capture_output=True, check=False)
+    assert (done.returncode, b"PID 1 of a container only" in done.stderr) == (1, True)

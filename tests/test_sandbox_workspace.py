@@ -1,8 +1,6 @@
 """Seed and workspace: what is shared stays as it is, what is named survives, what is thrown away is gone."""
 
 import os
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -16,7 +14,7 @@ from sandboxes.base import Image, Sandbox, SandboxGone, SandboxUnavailable, Spec
 from sandboxes.docker import DockerEngine
 from sandboxes.owner import give
 from sandboxes.rubbish import remove_tree
-from tests.sandbox_support import Opener, containers, fingerprint, make_seed, volumes
+from tests.sandbox_support import Opener, fingerprint, make_seed, volumes
 
 pytest_plugins = ("tests.sandbox_fixtures",)
 
@@ -136,6 +134,11 @@ def test_a_seed_that_is_missing_or_of_another_owner(
     assert open_box(seed=foreign).run("echo mine > a; cat a; stat -c %u .").stdout.split()[0] == b"mine"
 
 
+def test_a_seed_under_a_strange_name(open_box: Opener, tmp_path: Path) -> None:
+    seed = make_seed(tmp_path / "a b=c é;$(id)" / "seed", {"a": "1\n"})
+    assert open_box(seed=seed).run("cat a").stdout == b"1\n"
+
+
 def test_eight_at_once_on_one_seed(open_box: Opener, docker_seed: Path) -> None:
     before = fingerprint(docker_seed)
     boxes: dict[int, Sandbox] = {}
@@ -182,135 +185,3 @@ def test_gc_leaves_seeds_that_carry_a_workspace(
     docker_engine.discard("carried")
     monkeypatch.setattr(reaper, "SEED_AGE", -1.0)
     assert docker_engine.gc(seeds=seeds) == (f"seed {used}", f"seed {young}")
-
-
-CHILD = """
-import sys, time
-from pathlib import Path
-from sandboxes.base import Spec
-from sandboxes.docker import DockerEngine
-home, image, seed, run, workspace, delay = sys.argv[1:]
-engine = DockerEngine(Path(home))
-engine.client
-print("ready", flush=True)
-box = engine.open(Spec(image=image, seed=Path(seed), run=run, purpose="maker", workspace=workspace or None))
-box.write("written", b"1")
-print("open", flush=True)
-box.run("setsid sleep 1000 & sleep 1000", timeout=2000)
-"""
-
-
-def harness(engine: DockerEngine, image: Image, seed: Path, run: str, workspace: str = "") -> subprocess.Popen[str]:
-    """Another process that opens a sandbox and runs a long command in it."""
-    return subprocess.Popen(
-        [sys.executable, "-c", CHILD, str(engine.home), image.id, str(seed), run, workspace, ""],
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-
-
-def wait_until_gone(engine: DockerEngine, run: str) -> None:
-    """The container ends with its harness; nobody removes it. The time limit is of the test, not of the claim."""
-    deadline = time.monotonic() + 20
-    while containers(engine, run=run):
-        assert time.monotonic() < deadline, "the container outlives its harness"
-        time.sleep(0.05)
-
-
-def test_the_container_dies_with_its_harness(
-    docker_engine: DockerEngine, docker_image: Image, docker_seed: Path
-) -> None:
-    child = harness(docker_engine, docker_image, docker_seed, "switch", "w")
-    assert child.stdout is not None
-    assert [child.stdout.readline(), child.stdout.readline()] == ["ready\n", "open\n"]
-    throwaway = harness(docker_engine, docker_image, docker_seed, "switch")
-    assert throwaway.stdout is not None
-    assert [throwaway.stdout.readline(), throwaway.stdout.readline()] == ["ready\n", "open\n"]
-    assert len(containers(docker_engine, run="switch")) == 2
-    assert docker_engine.gc() == ()
-    for process in (child, throwaway):
-        process.kill()
-        process.wait()
-    wait_until_gone(docker_engine, "switch")
-    assert len(volumes(docker_engine, "switch")) == 2
-
-    removed = docker_engine.gc(keep=frozenset({"switch"}))
-    assert [line.rpartition("-")[0] for line in removed] == ["workspace switch/maker"]
-    assert len(volumes(docker_engine, "switch")) == 1
-    spec = Spec(image=docker_image.id, seed=docker_seed, run="switch", purpose="maker", workspace="w")
-    with closing(docker_engine.open(spec)) as box:
-        assert box.read("written") == b"1"
-    docker_engine.settle()
-    docker_engine.discard("switch")
-    assert (volumes(docker_engine, "switch"), docker_engine.gc()) == ([], ())
-
-
-@pytest.mark.parametrize("point", range(10))
-def test_killed_at_any_point_leaves_nothing(
-    docker_engine: DockerEngine, docker_image: Image, docker_seed: Path, point: int
-) -> None:
-    run = f"random-{point}"
-    child = harness(docker_engine, docker_image, docker_seed, run)
-    assert child.stdout is not None
-    assert child.stdout.readline() == "ready\n"
-    time.sleep(point * 0.05)
-    child.kill()
-    child.wait()
-    docker_engine.gc()
-    wait_until_gone(docker_engine, run)
-    docker_engine.gc()
-    assert (volumes(docker_engine, run), (docker_engine.home / "work" / run).exists()) == ([], False)
-
-
-def test_another_homes_things_are_left_alone(
-    docker_engine: DockerEngine, docker_image: Image, docker_seed: Path, tmp_path: Path
-) -> None:
-    other = DockerEngine(tmp_path / "other")
-    child = harness(other, docker_image, docker_seed, "foreign", "w")
-    assert child.stdout is not None
-    assert [child.stdout.readline(), child.stdout.readline()] == ["ready\n", "open\n"]
-    child.kill()
-    child.wait()
-    wait_until_gone(other, "foreign")
-    assert docker_engine.gc() == ()
-    docker_engine.discard("foreign")
-    assert len(volumes(other, "foreign")) == 1
-    assert other.gc() == ("workspace foreign/w",)
-
-
-def test_a_container_removed_from_outside(open_box: Opener, docker_engine: DockerEngine) -> None:
-    box = open_box()
-    threading.Timer(0.3, lambda: docker_engine.client.remove_container(box.id, force=True)).start()
-    with pytest.raises(SandboxGone) as gone:
-        box.run("sleep 1000", timeout=2000)
-    assert (gone.value.what, gone.value.fix) == (f"sandbox {box.id} is gone", "open another one")
-    with pytest.raises(SandboxGone):
-        box.write("x", b"")
-    box.close()
-    box.close()
-
-
-def test_closing_ends_a_command_in_another_thread(open_box: Opener) -> None:
-    box = open_box()
-    threading.Timer(0.3, box.close).start()
-    with pytest.raises(SandboxGone):
-        box.run("sleep 1000", timeout=2000)
-
-
-def test_an_image_that_cannot_run_the_runner_leaves_no_container(
-    docker_engine: DockerEngine, docker_seed: Path
-) -> None:
-    import io
-    import tarfile
-
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w") as archive:
-        archive.addfile(tarfile.TarInfo("empty"))
-    text = docker_engine.client.import_image_from_data(buffer.getvalue())
-    image = str(text).rpartition('"status":"')[2].partition('"')[0]
-    with pytest.raises(SandboxUnavailable) as refused:
-        docker_engine.open(Spec(image=image, seed=docker_seed, run="empty", purpose="p"))
-    assert "python3" in refused.value.why
-    assert (containers(docker_engine, run="empty"), volumes(docker_engine, "empty")) == ([], [])
-    assert not (docker_engine.home / "work/empty").exists()
-    docker_engine.client.remove_image(image)

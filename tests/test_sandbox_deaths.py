@@ -1,0 +1,208 @@
+"""Deaths: of the harness, of the container, of the engine's connection. What is left, and what is not."""
+
+import contextlib
+import io
+import socket
+import subprocess
+import sys
+import tarfile
+import threading
+import time
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from sandboxes.base import Image, SandboxGone, SandboxUnavailable, Spec
+from sandboxes.docker import DockerEngine
+from tests.sandbox_support import Opener, containers, volumes
+
+pytest_plugins = ("tests.sandbox_fixtures",)
+
+CHILD = """
+import sys, time
+from pathlib import Path
+from sandboxes.base import Spec
+from sandboxes.docker import DockerEngine
+home, image, seed, run, workspace, delay = sys.argv[1:]
+engine = DockerEngine(Path(home))
+engine.client
+print("ready", flush=True)
+box = engine.open(Spec(image=image, seed=Path(seed), run=run, purpose="maker", workspace=workspace or None))
+box.write("written", b"1")
+print("open", flush=True)
+box.run("setsid sleep 1000 & sleep 1000", timeout=2000)
+"""
+
+
+def harness(engine: DockerEngine, image: Image, seed: Path, run: str, workspace: str = "") -> subprocess.Popen[str]:
+    """Another process that opens a sandbox and runs a long command in it."""
+    return subprocess.Popen(
+        [sys.executable, "-c", CHILD, str(engine.home), image.id, str(seed), run, workspace, ""],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
+def wait_until_gone(engine: DockerEngine, run: str) -> None:
+    """The container ends with its harness; nobody removes it. The time limit is of the test, not of the claim."""
+    deadline = time.monotonic() + 20
+    while containers(engine, run=run):
+        assert time.monotonic() < deadline, "the container outlives its harness"
+        time.sleep(0.05)
+
+
+def test_the_container_dies_with_its_harness(
+    docker_engine: DockerEngine, docker_image: Image, docker_seed: Path
+) -> None:
+    child = harness(docker_engine, docker_image, docker_seed, "switch", "w")
+    assert child.stdout is not None
+    assert [child.stdout.readline(), child.stdout.readline()] == ["ready\n", "open\n"]
+    throwaway = harness(docker_engine, docker_image, docker_seed, "switch")
+    assert throwaway.stdout is not None
+    assert [throwaway.stdout.readline(), throwaway.stdout.readline()] == ["ready\n", "open\n"]
+    assert len(containers(docker_engine, run="switch")) == 2
+    assert docker_engine.gc() == ()
+    for process in (child, throwaway):
+        process.kill()
+        process.wait()
+    wait_until_gone(docker_engine, "switch")
+    assert len(volumes(docker_engine, "switch")) == 2
+
+    removed = docker_engine.gc(keep=frozenset({"switch"}))
+    assert [line.rpartition("-")[0] for line in removed] == ["workspace switch/maker"]
+    assert len(volumes(docker_engine, "switch")) == 1
+    spec = Spec(image=docker_image.id, seed=docker_seed, run="switch", purpose="maker", workspace="w")
+    with closing(docker_engine.open(spec)) as box:
+        assert box.read("written") == b"1"
+    docker_engine.settle()
+    docker_engine.discard("switch")
+    assert (volumes(docker_engine, "switch"), docker_engine.gc()) == ([], ())
+
+
+@pytest.mark.parametrize("point", range(8))
+def test_killed_at_any_point_leaves_nothing(
+    docker_engine: DockerEngine, docker_image: Image, docker_seed: Path, point: int
+) -> None:
+    run = f"random-{point}"
+    child = harness(docker_engine, docker_image, docker_seed, run)
+    assert child.stdout is not None
+    assert child.stdout.readline() == "ready\n"
+    time.sleep(point * 0.05)
+    child.kill()
+    child.wait()
+    docker_engine.gc()
+    wait_until_gone(docker_engine, run)
+    docker_engine.gc()
+    assert (volumes(docker_engine, run), (docker_engine.home / "work" / run).exists()) == ([], False)
+
+
+def test_another_homes_things_are_left_alone(
+    docker_engine: DockerEngine, docker_image: Image, docker_seed: Path, tmp_path: Path
+) -> None:
+    other = DockerEngine(tmp_path / "other")
+    child = harness(other, docker_image, docker_seed, "foreign", "w")
+    assert child.stdout is not None
+    assert [child.stdout.readline(), child.stdout.readline()] == ["ready\n", "open\n"]
+    child.kill()
+    child.wait()
+    wait_until_gone(other, "foreign")
+    assert docker_engine.gc() == ()
+    docker_engine.discard("foreign")
+    assert len(volumes(other, "foreign")) == 1
+    assert other.gc() == ("workspace foreign/w",)
+
+
+def test_a_container_removed_from_outside(open_box: Opener, docker_engine: DockerEngine) -> None:
+    box = open_box()
+    threading.Timer(0.3, lambda: docker_engine.client.remove_container(box.id, force=True)).start()
+    with pytest.raises(SandboxGone) as gone:
+        box.run("sleep 1000", timeout=2000)
+    assert (gone.value.what, gone.value.fix) == (f"sandbox {box.id} is gone", "open another one")
+    with pytest.raises(SandboxGone):
+        box.write("x", b"")
+    box.close()
+    box.close()
+
+
+def test_closing_ends_a_command_in_another_thread(open_box: Opener) -> None:
+    box = open_box()
+    threading.Timer(0.3, box.close).start()
+    with pytest.raises(SandboxGone):
+        box.run("sleep 1000", timeout=2000)
+
+
+def test_an_image_that_cannot_run_the_runner_leaves_no_container(
+    docker_engine: DockerEngine, docker_seed: Path
+) -> None:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        archive.addfile(tarfile.TarInfo("empty"))
+    text = docker_engine.client.import_image_from_data(buffer.getvalue())
+    image = str(text).rpartition('"status":"')[2].partition('"')[0]
+    with pytest.raises(SandboxUnavailable) as refused:
+        docker_engine.open(Spec(image=image, seed=docker_seed, run="empty", purpose="p"))
+    assert "python3" in refused.value.why
+    assert (containers(docker_engine, run="empty"), volumes(docker_engine, "empty")) == ([], [])
+    assert not (docker_engine.home / "work/empty").exists()
+    docker_engine.client.remove_image(image)
+
+
+class Relay:
+    """The engine's socket behind a TCP port: to us it is an engine on another machine."""
+
+    def __init__(self) -> None:
+        self.server = socket.create_server(("127.0.0.1", 0))
+        self.port = self.server.getsockname()[1]
+        self.pairs: list[socket.socket] = []
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self) -> None:
+        while True:
+            try:
+                near, _ = self.server.accept()
+            except OSError:
+                return
+            far = socket.socket(socket.AF_UNIX)
+            far.connect("/var/run/docker.sock")
+            self.pairs += [near, far]
+            for source, sink in ((near, far), (far, near)):
+                threading.Thread(target=self.carry, args=(source, sink), daemon=True).start()
+
+    def carry(self, source: socket.socket, sink: socket.socket) -> None:
+        try:
+            while data := source.recv(1 << 16):
+                sink.sendall(data)
+            sink.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass
+
+    def cut(self) -> None:
+        for end in self.pairs:
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+
+
+def test_an_engine_over_tcp_and_the_day_its_line_breaks(
+    tmp_path: Path, docker_engine: DockerEngine, docker_image: Image, docker_seed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    relay = Relay()
+    monkeypatch.setenv("DOCKER_HOST", f"tcp://127.0.0.1:{relay.port}")
+    remote = DockerEngine(tmp_path / "home")
+    spec = Spec(image=docker_image.id, seed=docker_seed, run="remote", purpose="p", workspace="w")
+    assert remote.workspace_mode(docker_seed)[0] == "volume"
+    box = remote.open(spec)
+    assert box.run("cat README; git status --porcelain").stdout == b"hello\n"
+    box.write("kept", b"x" * 1_000_000)
+    assert len(containers(remote, run="remote")) == 1
+
+    threading.Timer(0.3, relay.cut).start()
+    with pytest.raises(SandboxGone):
+        box.run("sleep 1000", timeout=2000)
+    wait_until_gone(remote, "remote")
+    with closing(remote.open(spec)) as box:
+        assert box.read("kept") == b"x" * 1_000_000
+    remote.settle()
+    remote.discard("remote")
+    assert volumes(remote, "remote") == []
+    relay.server.close()
