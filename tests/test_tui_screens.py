@@ -188,7 +188,7 @@ def test_a_run_that_loses_its_process_is_said_to_be_interrupted_with_the_way_on(
         author.leave()
         await until(pilot, lambda: "‖ interrupted" in text(app))
         assert "loopwright resume live" in rows(app)[1]
-        assert "Stop" not in rows(app)[-1]
+        await until(pilot, lambda: "Stop" not in rows(app)[-1])
 
     drive(journal, script, run="live")
 
