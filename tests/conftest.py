@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -78,8 +79,9 @@ class House:
         """`loopwright run --json` with plain progress."""
         return self("run", goal, "--json", "--progress", "plain", *args)
 
-    @property
+    @cached_property
     def journal(self) -> Journal:
+        """The house's journal, open until the test ends."""
         return Journal(self.home / "journal.db")
 
     def records(self, run: str = "last") -> list[Record]:
@@ -162,6 +164,7 @@ def house(tmp_path: Path, warm_journal: Path) -> Iterator[House]:
     shutil.copy(warm_journal, made.home / "journal.db")
     yield made
     made("gc", "--all")
+    made.journal.close()
 
 
 def tool(name: str, **given: Any) -> dict[str, Any]:

@@ -121,3 +121,24 @@ def test_a_journal_is_light_to_import() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+GREEDY = """
+import sqlite3, sys
+db = sqlite3.connect(sys.argv[1], timeout=0, isolation_level=None)
+try:
+    print(db.execute("PRAGMA journal_mode = DELETE").fetchone()[0])
+except sqlite3.OperationalError:
+    print("locked")
+"""
+
+
+def test_a_second_journal_in_the_process_does_not_drop_the_locks_of_the_first(tmp_path: Path) -> None:
+    """Closing any descriptor of the file would; another process could then take the log away, and reads go wrong."""
+    path = tmp_path / "journal.db"
+    with Journal(path) as first:
+        first.create("run-1", created())
+        with Journal(path):
+            pass
+        taken = subprocess.run([sys.executable, "-c", GREEDY, str(path)], capture_output=True, text=True, check=True)
+        assert taken.stdout.strip() == "locked"

@@ -23,21 +23,28 @@ from tests.conftest import (
     git,
     step,
     tool,
+    verdict,
 )
 
 KILLS, SEEDS = 25, 8
 """200 kills in all; every seed is a repository of its own, so that the workers share them."""
 
+LOOK, READ = tool("bash", command="ls"), tool("read", file_path="httprange/parse.py")
 SCRIPT = [
-    [step(tool("bash", command="ls")), step(WRONG), step(tool("read", file_path="httprange/parse.py")), step(finish())],
-    [step(edit("int(first), size\n", "int(first), size - 1\n")), step(TEST), step(finish())],
+    {"match": "Iteration 1 of", "again": True, "steps": [step(LOOK), step(WRONG), step(READ), step(finish())]},
+    {
+        "match": "Iteration 2 of",
+        "again": True,
+        "steps": [step(edit("int(first), size\n", "int(first), size - 1\n")), step(TEST), step(finish())],
+    },
 ]
+CHECKS = [{"again": True, "steps": [verdict()]}]
 
 
 @pytest.mark.parametrize("seed", range(SEEDS))
 def test_random_kills(house: House, play: Play, seed: int) -> None:
     chance = random.Random(seed)
-    server = play(SCRIPT)
+    server = play(SCRIPT, CHECKS)
     (house.repo / "loopwright.toml").write_text('[gates.tests]\ncommand = "python -m pytest -q"\n')
     commit_all(house.repo, "one quick gate")
     before = fingerprint(house.repo)

@@ -26,7 +26,7 @@ class Database:
         self._readers: list[sqlite3.Connection] = []
         with explained(path):
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))  # made private before SQLite fills it
+            _make_private(path)
             made = path.stat()
             self._inode = (made.st_dev, made.st_ino)
             self._writer = self._connect()
@@ -117,6 +117,14 @@ class Database:
                     "its file system cannot share a write-ahead log",
                     "set LOOPWRIGHT_HOME to a directory on a local disk",
                 )
+
+
+def _make_private(path: Path) -> None:
+    """Make the file before SQLite fills it. One that is there is never opened here: closing any descriptor of a file
+    drops every lock this process has on it (POSIX), those of another `Database` of this process too, and then another
+    process may take the log from under it (SQLite, "How To Corrupt", 2.2)."""
+    with suppress(FileExistsError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
 
 
 FREE_SPACE = "free some space, then go on with: loopwright resume RUN"
