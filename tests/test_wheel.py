@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import venv
+import zipfile
 from pathlib import Path
 
 from tests.conftest import ROOT
@@ -16,6 +17,15 @@ def test_the_wheel_installs_and_speaks(tmp_path: Path) -> None:
         capture_output=True,
     )
     wheel = next((tmp_path / "dist").glob("*.whl"))
+    names = set(zipfile.ZipFile(wheel).namelist())
+    data = (
+        "tui/styles.tcss",
+        "harness/journal/journal.sql",
+        "harness/models/models.toml",
+        "harness/agent/prompts/maker.md",
+    )
+    assert names.issuperset(data)
+    assert not [name for name in names if name.startswith(("tests/", "bench/", "demo/"))]
     venv.create(tmp_path / "venv", system_site_packages=False, with_pip=False)
     packages = next((tmp_path / "venv" / "lib").iterdir()) / "site-packages"
     # dependencies from this environment, the harness from its wheel alone
