@@ -11,9 +11,8 @@ import shlex
 import tarfile
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 import docker
@@ -106,14 +105,16 @@ def bake(
     script: str,
     *,
     labels: Mapping[str, str],
-    env: Mapping[str, str],
     log: Log,
+    env: Mapping[str, str] | None = None,
     mounts: Sequence[Mount] = (),
     workdir: str = "/",
+    untouched: str = "",
 ) -> str:
     """Run a shell script in `image` and commit what it leaves; returns the new image's id.
 
-    `env` is set in the new image. Raises `ImageFailed` with the end of the output.
+    `env` is set in the new image, over what `image` has. `untouched` is a directory the script may not change.
+    Raises `ImageFailed` with the end of the output.
     """
     settings = host_settings()
     marks = owner.labels(home, "images", "build", None)
@@ -137,12 +138,18 @@ def bake(
             command=[],
             user="0:0",
             working_dir=workdir,
-            environment=dict(env),
+            environment=dict(env or {}),
             healthcheck={"test": ["NONE"]},
             host_config=host,
         )["Id"]
         client.put_archive(container, KITCHEN, kitchen(script, settings))
         follow(client, container, log)
+        if untouched and (changed := changes(client, container, untouched)):
+            raise ImageFailed(
+                f"the set-up commands changed {untouched}",
+                f"{changed} and the rest of it are the gates' own tools",
+                "install into the image's own Python; leave that directory alone",
+            )
         made = client.commit(container, changes=["WORKDIR /", 'CMD ["/bin/sh"]'], conf={"Labels": dict(labels)})
         return str(made["Id"])
     except (docker.errors.DockerException, requests.RequestException) as error:
@@ -154,12 +161,18 @@ def bake(
             rubbish.remove_volume(client, volume)
 
 
+def changes(client: docker.APIClient, container: str, directory: str) -> str:
+    """The first path in a directory that differs from the image, or nothing."""
+    paths = (str(entry["Path"]) for entry in client.diff(container) or ())
+    return next((path for path in paths if path == directory or path.startswith(f"{directory}/")), "")
+
+
 def follow(client: docker.APIClient, container: str, log: Log) -> None:
     """Start a build, pass its output on line by line, and see that it ended well."""
     stream = client.attach(container, stdout=True, stderr=True, stream=True)
     began = time.monotonic()
     client.start(container)
-    alarm = threading.Timer(SECONDS, lambda: rubbish.remove_container(client, container))
+    alarm = threading.Timer(SECONDS, lambda: stop(client, container))
     alarm.daemon = True
     alarm.start()
     last = ""
@@ -182,11 +195,19 @@ def follow(client: docker.APIClient, container: str, log: Log) -> None:
         )
 
 
-def lines(stream: Any) -> Any:
-    """The output by lines, whatever the pieces; a progress bar's returns count as line ends."""
+def stop(client: docker.APIClient, container: str) -> None:
+    with contextlib.suppress(docker.errors.DockerException, requests.RequestException):
+        rubbish.remove_container(client, container)
+
+
+def lines(stream: Iterable[bytes]) -> Iterator[str]:
+    """The output by lines, whatever the pieces; a progress bar's returns count as line ends, and so does much."""
     rest = ""
     for piece in stream:
-        *whole, rest = (rest + piece.decode("utf-8", "replace")).replace("\r\n", "\n").replace("\r", "\n").split("\n")
+        text = rest + piece.decode("utf-8", "replace")
+        *whole, rest = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+        if len(rest) > LAST_WORDS:
+            whole, rest = [*whole, rest], ""
         yield from filter(None, whole)
     if rest:
         yield rest

@@ -136,8 +136,8 @@ class Container:
     ) -> tuple[Reply, bytes]:
         """One request and its reply. Whatever interrupts this leaves the line out of step: the sandbox is gone."""
         with self._turn:
-            if self._gone is not None:
-                raise self._gone
+            if (gone := self._gone) is not None:
+                raise SandboxGone(gone.what, gone.why, gone.fix)
             if number is None:
                 self._number += 1
                 number = self._number

@@ -79,7 +79,7 @@ def lines(text: str) -> Iterator[tuple[str, str]]:
         yield found[1], found[2]
 
 
-def bootstrap(client: docker.APIClient, labels: dict[str, str], log: Log) -> tuple[str, str]:
+def bootstrap(client: docker.APIClient, home: Path, labels: dict[str, str], log: Log) -> tuple[str, str]:
     """Import a fresh root file system: (image id, where it came from). Needs root and debootstrap."""
     fix = "let the engine reach a registry, or run `loopwright image build` as root with debootstrap installed"
     if os.geteuid() != 0:
@@ -87,13 +87,18 @@ def bootstrap(client: docker.APIClient, labels: dict[str, str], log: Log) -> tup
     if not shutil.which("debootstrap"):
         raise ImageFailed("no base image", "no registry answers, and debootstrap is not installed", fix)
     source = origin()
-    with tempfile.TemporaryDirectory(prefix="loopwright-root-", ignore_cleanup_errors=True) as scratch:
+    # Not in /tmp, which is often mounted without devices; debootstrap needs some.
+    with tempfile.TemporaryDirectory(prefix="root-", dir=home, ignore_cleanup_errors=True) as scratch:
         root = Path(scratch, "root")
         command = [
             "debootstrap", "--variant=minbase", f"--components={COMPONENTS[source.family]}",
             f"--include={','.join(PACKAGES)}", source.suite, str(root), *filter(None, [source.mirror]),
         ]  # fmt: skip
-        run(command, log)
+        try:
+            run(command, log)
+        finally:  # a failed one leaves them mounted, and what is removed next should be our files alone
+            for name in ("proc", "sys"):
+                subprocess.run(["umount", "-l", str(root / name)], stderr=subprocess.DEVNULL, check=False)
         for name in UNUSED:
             shutil.rmtree(root / name, ignore_errors=True)
             (root / name).mkdir(parents=True, exist_ok=True)

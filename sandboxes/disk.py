@@ -29,8 +29,7 @@ class Watch:
         began = time.monotonic()
         if began < self._next:
             return False
-        used = usage(self._upper, 4 * self._limit)
-        full = self._free() < RESERVE_MB * MB
+        used, full = usage(self._upper, 4 * self._limit), self._full()
         self._next = time.monotonic() + SHARE * (time.monotonic() - began)
         if used <= self._limit and not full:
             self._last = None
@@ -39,9 +38,12 @@ class Watch:
         self._last = used
         return grown
 
-    def _free(self) -> int:
-        state = os.statvfs(self._upper)
-        return state.f_bavail * state.f_frsize
+    def _full(self) -> bool:
+        try:
+            state = os.statvfs(self._upper)
+        except OSError:
+            return False
+        return state.f_bavail * state.f_frsize < RESERVE_MB * MB
 
 
 def usage(top: Path, enough: int) -> int:

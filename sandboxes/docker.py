@@ -1,10 +1,12 @@
 """Sandboxes made of Docker containers."""
 
 import contextlib
+import os
 import secrets
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import cached_property
 from pathlib import Path
 
 import docker
@@ -54,6 +56,11 @@ class DockerEngine:
     def uid(self) -> int:
         """See `sandboxes.base.Engine.uid`."""
         return workspace.agent_uid()
+
+    @cached_property
+    def cores(self) -> int:
+        """How many processors the engine has: this machine's, where it is here (asking takes a while)."""
+        return (os.cpu_count() or 1) if is_local(self.client) else int(self.client.info()["NCPU"])
 
     def workspace_mode(self, seed: Path) -> tuple[workspace.Mode, str]:
         """How the workspace is made for a seed, and why. A refusal of the engine is remembered."""
@@ -117,7 +124,7 @@ class DockerEngine:
             if space.mode == "volume" and space.fresh:
                 fill(client, spec.image, space.volume, spec.seed, uid, marks)
                 space.filled.touch()
-            arguments = hardening.container(client, spec, space.volume, uid, marks)
+            arguments = hardening.container(client, spec, space.volume, uid, self.cores, marks)
             container = client.create_container(**arguments)["Id"]
             stream = attach(client, container)
             try:

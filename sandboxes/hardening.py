@@ -1,6 +1,7 @@
 """What a container is allowed: everything here is part of the wall, and there is no switch to weaken it."""
 
 import re
+import secrets
 from collections.abc import Mapping
 from typing import Any
 
@@ -68,8 +69,10 @@ def tmpfs(resources: Resources, uid: int) -> dict[str, str]:
     }
 
 
-def container(client: docker.APIClient, spec: Spec, volume: str, uid: int, marks: Mapping[str, str]) -> dict[str, Any]:
-    """The arguments of `create_container`."""
+def container(
+    client: docker.APIClient, spec: Spec, volume: str, uid: int, cores: int, marks: Mapping[str, str]
+) -> dict[str, Any]:
+    """The arguments of `create_container`. An engine refuses a limit over the `cores` it has."""
     limits = spec.resources
     host = client.create_host_config(
         auto_remove=True,
@@ -84,7 +87,7 @@ def container(client: docker.APIClient, spec: Spec, volume: str, uid: int, marks
         mounts=[Mount(WORKSPACE, volume, type="volume", read_only=spec.read_only, no_copy=True)],
         mem_limit=limits.memory_mb * MB,
         memswap_limit=limits.memory_mb * MB,
-        nano_cpus=limits.millicpus * 1_000_000,
+        nano_cpus=min(limits.millicpus, cores * 1_000) * 1_000_000,
         pids_limit=limits.pids,
         ulimits=[
             Ulimit(name="fsize", soft=limits.file_mb * MB, hard=limits.file_mb * MB),
@@ -94,12 +97,14 @@ def container(client: docker.APIClient, spec: Spec, volume: str, uid: int, marks
     )
     return {
         "image": spec.image,
+        "name": f"loopwright-{spec.run}-{spec.purpose}-{secrets.token_hex(4)}",
         "entrypoint": ["python3", "-I", "-S", "-c", payload()],
         "command": [],
         "user": "0:0",
         "hostname": "sandbox",
         "working_dir": "/",
         "stdin_open": True,
+        "stop_signal": "SIGKILL",
         "labels": dict(marks),
         "healthcheck": {"test": ["NONE"]},
         "host_config": host,

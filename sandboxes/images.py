@@ -18,6 +18,7 @@ import docker
 import docker.errors
 import requests
 from docker.types import Mount
+from docker.utils import parse_repository_tag
 
 from sandboxes import debian, owner, rubbish, workspace
 from sandboxes.bake import Log, bake
@@ -26,7 +27,7 @@ from sandboxes.connect import translated
 from sandboxes.docker import DockerEngine
 from sandboxes.fill import fill
 
-UPSTREAM = ("python", "3.12-slim")
+UPSTREAM = "python:3.12-slim"
 """The image the base is made from where a registry answers."""
 ANSWER_SECONDS = 20.0
 """How long a registry may take to say something before the base is built without it."""
@@ -35,25 +36,29 @@ SILENCE_SECONDS = 300.0
 PYTEST = "pytest>=8.3,<10"
 TOOLS = ("ruff>=0.9,<1", "bandit>=1.8,<2")
 """The gates' own tools. They live apart from the repository's packages, which could otherwise replace them."""
+TOOLS_HOME = "/opt/loopwright"
 PATH = "/opt/venv/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
-BASE = f"""
+GROUND = f"""
 command -v git >/dev/null && test -e /etc/ssl/certs/ca-certificates.crt || {{
     apt-get update
     apt-get install -y --no-install-recommends git ca-certificates
     rm -rf /var/lib/apt/lists/*
 }}
-grep -q '^agent:' /etc/passwd || {{
+grep -q '^[^:]*:[^:]*:1000:' /etc/passwd || {{
     echo 'agent:x:1000:1000:agent:/home/agent:/bin/sh' >> /etc/passwd
     echo 'agent:x:1000:' >> /etc/group
 }}
 mkdir -p {WORKSPACE} /home/agent
+python3 -m venv {TOOLS_HOME}
+{TOOLS_HOME}/bin/pip install {shlex.join(TOOLS)}
+"""
+"""What every image gets: the registry's, a bootstrapped Debian, and those that users name."""
+VENV = f"""
 python3 -m venv /opt/venv
 /opt/venv/bin/pip install {shlex.quote(PYTEST)}
-python3 -m venv /opt/loopwright
-/opt/loopwright/bin/pip install {shlex.join(TOOLS)}
 """
-"""The same on top of the registry's image and of a bootstrapped Debian."""
+"""What the base has besides; an image that a user names brings its own Python packages."""
 
 KIND, KEY, SOURCE, BASE_ID = (owner.label(name) for name in ("image", "key", "source", "base"))
 REPOSITORY = "loopwright"
@@ -72,34 +77,41 @@ def base_image(engine: Engine, log: Log, refresh: bool = False) -> Image:
     with building(home):
         if not refresh and (found := find(client, base_key())):
             return found
-        start = pull(client, log)
+        start = pull(client, log, UPSTREAM)
         if start is None:
             log("no registry answers: building the base image from this machine's package mirror")
-            start = debian.bootstrap(client, {KIND: "root"}, log)
+            start = debian.bootstrap(client, home, {KIND: "root"}, log)
         image, source = start
         labels = {KIND: "base", KEY: base_key(), SOURCE: source}
-        made = bake(client, home, image, BASE, labels=labels, env={"PATH": PATH}, log=log)
+        made = bake(client, home, image, GROUND + VENV, labels=labels, env={"PATH": PATH}, log=log)
         client.tag(made, REPOSITORY, "base", force=True)
         return describe(client, made)
 
 
 @translated()
 def named_image(engine: Engine, reference: str, log: Log = lambda line: None) -> Image:
-    """An image the user named: on the engine, else pulled. It needs python3 for PID 1, and git.
-
-    Raises `ImageFailed`.
-    """
-    client, _ = parts(engine)
-    with contextlib.suppress(docker.errors.ImageNotFound):
-        return describe(client, reference)
-    repository, _, tag = reference.rpartition(":") if ":" in reference.rpartition("/")[2] else (reference, "", "latest")
-    if pull(client, log, repository, tag) is None:
-        raise ImageFailed(
-            f"there is no image {reference}",
-            "the engine does not have it, and no registry gave it",
-            "correct [sandbox] image, or remove it to use the base image",
-        )
-    return describe(client, reference)
+    """An image the user named, with the gates' tools added: on the engine, else pulled. Raises `ImageFailed`."""
+    client, home = parts(engine)
+    try:
+        given = describe(client, reference)
+    except docker.errors.ImageNotFound:
+        if pull(client, log, reference) is None:
+            raise ImageFailed(
+                f"there is no image {reference}",
+                "the engine does not have it, and no registry gave it",
+                "correct [sandbox] image, or remove it to use the base image",
+            ) from None
+        given = describe(client, reference)
+    if given.key:
+        return given
+    key = digest(given.id, GROUND)
+    with building(home):
+        if found := find(client, key):
+            return found
+        labels = {KIND: "named", KEY: key, SOURCE: reference, BASE_ID: given.id}
+        made = bake(client, home, given.id, GROUND, labels=labels, log=log)
+        client.tag(made, REPOSITORY, f"named-{key[:12]}", force=True)
+        return describe(client, made)
 
 
 @translated()
@@ -127,8 +139,8 @@ def environment(
         script = "".join(f"echo {shlex.quote('$ ' + line)}\n(\n{line}\n) </dev/null\n" for line in setup)
         with copied(client, home, base, seed) as mount:
             made = bake(
-                client, home, base.id, script, labels=labels, env={"PATH": PATH}, log=log, mounts=[mount],
-                workdir=WORKSPACE,
+                client, home, base.id, script, labels=labels, log=log, mounts=[mount], workdir=WORKSPACE,
+                untouched=TOOLS_HOME,
             )  # fmt: skip
         client.tag(made, REPOSITORY, f"environment-{key[:12]}", force=True)
         return describe(client, made)
@@ -150,27 +162,30 @@ def prune(engine: Engine, keep: frozenset[str] = frozenset()) -> tuple[Image, ..
     """
     client, _ = parts(engine)
     current = find(client, base_key())
+    if current is None:
+        return ()
+    present = {image["Id"] for image in client.images()}
+    ours = images(engine)
+    stale = {image.id for image in ours if image.kind == "base" and image.id != current.id}
     gone: list[Image] = []
-    for image in images(engine):
+    for image in ours:  # newest first: what stands on another image comes before it
         base = labels_of(client, image.id).get(BASE_ID, image.id)
-        if current is None or base == current.id or image.id in keep:
+        if image.id in keep or (image.id not in stale and base not in stale and base in present):
             continue
         with contextlib.suppress(docker.errors.APIError):
-            client.remove_image(image.id)
+            client.remove_image(image.id, force=True)
             gone.append(image)
     return tuple(gone)
 
 
-def pull(
-    client: docker.APIClient, log: Log, repository: str = UPSTREAM[0], tag: str = UPSTREAM[1]
-) -> tuple[str, str] | None:
+def pull(client: docker.APIClient, log: Log, reference: str) -> tuple[str, str] | None:
     """The registry's image: (id, where it came from); None when neither a registry nor the engine has it."""
-    name = f"{repository}:{tag}"
+    repository, tag = parse_repository_tag(reference)
     events: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
 
     def listen() -> None:
         with contextlib.suppress(docker.errors.DockerException, requests.RequestException, OSError, ValueError):
-            for event in client.pull(repository, tag, stream=True, decode=True):
+            for event in client.pull(repository, tag or "latest", stream=True, decode=True):
                 events.put(event)
         events.put(None)
 
@@ -180,12 +195,12 @@ def pull(
     with contextlib.suppress(queue.Empty):
         while (event := events.get(timeout=patience)) is not None:
             if "error" in event:
-                log(f"{name}: {event['error']}")
+                log(f"{reference}: {event['error']}")
             elif "progress" not in event:
-                log(f"{name}: {event.get('status', '')}")
+                log(f"{reference}: {event.get('status', '')}")
                 patience = SILENCE_SECONDS
     try:
-        return str(client.inspect_image(name)["Id"]), f"pulled {name}"
+        return str(client.inspect_image(reference)["Id"]), f"pulled {reference}"
     except docker.errors.ImageNotFound:
         return None
 
@@ -223,7 +238,7 @@ def parts(engine: Engine) -> tuple[docker.APIClient, Path]:
 
 
 def base_key() -> str:
-    return digest(BASE, UPSTREAM, debian.PACKAGES)
+    return digest(GROUND + VENV, PATH, UPSTREAM, debian.PACKAGES)
 
 
 def digest(*parts: object) -> str:

@@ -1,7 +1,6 @@
 """Removing what is no longer wanted: by run, by dead owner, and whatever else stands on a workspace."""
 
 import contextlib
-import json
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -99,15 +98,7 @@ def wanted(marks: Mapping[str, str]) -> list[str]:
 def directories(home: Path, run: str = "*") -> Iterator[tuple[Path, Mapping[str, str]]]:
     """Every workspace directory with its present owner's marks; a crash may leave one without."""
     for path in sorted((home / "work").glob(f"{run}/*")):
-        yield path, marks_of(path)
-
-
-def marks_of(directory: Path) -> Mapping[str, str]:
-    try:
-        found = json.loads((directory / workspace.MARKS).read_text())
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
+        yield path, workspace.marks_of(path)
 
 
 def epitaph(client: docker.APIClient, container: str) -> str:

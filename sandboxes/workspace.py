@@ -25,7 +25,8 @@ OVERLAY_OPTIONS = "index=off,redirect_dir=on,nosuid,nodev"
 """`redirect_dir` lets directories of the seed be renamed; `index=off` lets an upper outlive a remade seed."""
 MARKS = "owner.json"
 """Whose a workspace is now. A volume's labels tell only who made it, perhaps long ago."""
-VOLUME = "volume"
+VOLUME, SEED = "volume", "seed"
+"""What the marks of a workspace hold besides its owner."""
 
 
 class OverlayRefused(Exception):
@@ -72,11 +73,13 @@ def prepare(client: docker.APIClient, home: Path, spec: Spec, mode: Mode, marks:
     with rubbish.locked(home, shared=True):
         if not seed.is_dir():
             raise SandboxUnavailable("the seed is missing", f"{seed} is no directory", "make the seed again")
+        if spec.workspace:
+            check_seed(directory, seed)
         directory.mkdir(parents=True, exist_ok=True)
-        (directory / MARKS).write_text(json.dumps({**marks, VOLUME: volume}))
+        (directory / MARKS).write_text(json.dumps({**marks, VOLUME: volume, SEED: str(seed)}))
         found = inspect(client, volume) if spec.workspace else None
         if found is not None:
-            space = reopen(found, volume, directory, seed)
+            space = Workspace(volume, directory, True, "overlay" if found.get("Options") else "volume", False)
             if space.mode == "overlay" or space.filled.exists():
                 return space
             rubbish.remove_volume(client, volume)
@@ -102,18 +105,24 @@ def overlay(directory: Path, seed: Path) -> dict[str, str]:
     }
 
 
-def reopen(found: Mapping[str, object], volume: str, directory: Path, seed: Path) -> Workspace:
-    """A named workspace that is already there, with everything in it."""
-    options = found.get("Options")
-    if not isinstance(options, dict) or "o" not in options:
-        return Workspace(volume, directory, True, "volume", False)
-    if f"lowerdir={seed}," not in str(options["o"]):
+def check_seed(directory: Path, seed: Path) -> None:
+    """A named workspace is changes to one seed, and means nothing on another."""
+    before = marks_of(directory).get(SEED, str(seed))
+    if before != str(seed):
         raise SandboxUnavailable(
             f"the workspace {directory.name!r} stands on another seed",
-            f"it was made with {options['o']}",
+            f"it was made from {before}",
             "discard the run, or open it with the seed it was made from",
         )
-    return Workspace(volume, directory, True, "overlay", False)
+
+
+def marks_of(directory: Path) -> Mapping[str, str]:
+    """Whose a workspace directory is; nothing for one that a crash has left unfinished."""
+    try:
+        found = json.loads((directory / MARKS).read_text())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def inspect(client: docker.APIClient, volume: str) -> Mapping[str, object] | None:
@@ -127,6 +136,6 @@ def inspect(client: docker.APIClient, volume: str) -> Mapping[str, object] | Non
 def refusal(space: Workspace, error: docker.errors.APIError) -> "OverlayRefused | None":
     """What a failed start means: that the engine cannot make overlays here, or something else (None)."""
     text = str(error.explanation or error)
-    if space.mode == "overlay" and space.fresh and "mount" in text:
+    if space.mode == "overlay" and space.fresh and "mount" in text and "volume" in text:
         return OverlayRefused(text.strip()[-300:])
     return None

@@ -120,6 +120,16 @@ def test_a_failing_command_ends_the_build_with_its_own_words(
     ] in (None, [])
 
 
+def test_the_gates_tools_are_not_the_set_ups_to_change(
+    docker_engine: DockerEngine, docker_image: Image, docker_seed: Path
+) -> None:
+    setup = ("echo 'exit 0' > /opt/loopwright/bin/ruff",)
+    with pytest.raises(ImageFailed) as failed:
+        environment(docker_engine, docker_image, setup, docker_seed, {}, lambda line: None)
+    assert failed.value.what == "the set-up commands changed /opt/loopwright"
+    assert all("ruff" not in image.made_by for image in images(docker_engine))
+
+
 def test_an_endless_tale_is_cut_to_its_end(docker_engine: DockerEngine, docker_image: Image, docker_seed: Path) -> None:
     with pytest.raises(ImageFailed) as failed:
         environment(docker_engine, docker_image, ("seq 1 200000; exit 1",), docker_seed, {}, lambda line: None)
@@ -127,10 +137,33 @@ def test_an_endless_tale_is_cut_to_its_end(docker_engine: DockerEngine, docker_i
     assert len(failed.value.why) <= bake.LAST_WORDS
 
 
-def test_a_named_image_is_taken_as_it_is(docker_engine: DockerEngine, docker_image: Image) -> None:
-    docker_engine.client.tag(docker_image.id, "loopwright-test", "named", force=True)
-    assert named_image(docker_engine, "loopwright-test:named").id == docker_image.id
-    docker_engine.client.remove_image("loopwright-test:named")
+def test_one_of_our_own_images_can_be_named(docker_engine: DockerEngine, docker_image: Image) -> None:
+    assert named_image(docker_engine, "loopwright:base") == docker_image
+
+
+def test_a_named_image_gets_the_gates_tools_and_keeps_its_own_path(
+    docker_engine: DockerEngine, docker_image: Image, docker_seed: Path
+) -> None:
+    client = docker_engine.client
+    own = {"Labels": {"loopwright.key": "", "loopwright.image": ""}, "Env": ["PATH=/usr/bin:/bin:/their/own"]}
+    container = client.create_container(docker_image.id, command=["true"])["Id"]
+    theirs = client.commit(container, repository="loopwright-test", tag="theirs", conf=own)["Id"]
+    client.remove_container(container)
+    made = named_image(docker_engine, "loopwright-test:theirs")
+    assert (made.kind, made.made_by, made.id != theirs) == ("named", "loopwright-test:theirs", True)
+    said: list[str] = []
+    assert (named_image(docker_engine, "loopwright-test:theirs", said.append), said) == (made, [])
+    with closing(docker_engine.open(Spec(image=made.id, seed=docker_seed, run="named", purpose="test"))) as box:
+        assert (
+            box.run("echo $PATH; /opt/loopwright/bin/ruff --version | cut -c1-4").stdout
+            == b"/usr/bin:/bin:/their/own\nruff\n"
+        )
+    docker_engine.settle()
+    client.remove_image(made.id, force=True)
+    client.remove_image(theirs, force=True)
+
+
+def test_an_image_that_nobody_has_is_an_error_with_its_name(docker_engine: DockerEngine) -> None:
     with pytest.raises(ImageFailed) as failed:
         named_image(docker_engine, "registry.invalid/none:1")
     assert "registry.invalid/none:1" in failed.value.what

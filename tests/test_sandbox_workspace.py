@@ -100,6 +100,15 @@ def test_a_named_workspace_keeps_to_its_seed(open_box: Opener, docker_engine: Do
     docker_engine.discard("stays")
 
 
+def test_a_named_workspace_outlives_even_its_volume(open_box: Opener, docker_engine: DockerEngine) -> None:
+    with closing(open_box(run="pruned", workspace="w")) as box:
+        box.write("mine", b"1")
+    docker_engine.settle()
+    for volume in volumes(docker_engine, "pruned"):  # as `docker volume prune` does
+        docker_engine.client.remove_volume(volume)
+    assert open_box(run="pruned", workspace="w").read("mine") == b"1"
+
+
 def test_a_remade_seed_serves_an_old_workspace(open_box: Opener, docker_engine: DockerEngine, tmp_path: Path) -> None:
     seed = make_seed(tmp_path / "seed", {"a": "1\n", "d/b": "2\n"})
     with closing(open_box(run="remade", workspace="w", seed=seed)) as box:
