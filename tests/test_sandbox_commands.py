@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sandboxes import inside
@@ -122,6 +122,7 @@ def test_a_cap_of_nothing_keeps_nothing(box: Sandbox) -> None:
     assert (result.stdout, result.elided) == (b"", 6)
 
 
+@settings(deadline=None)
 @given(st.lists(st.binary(max_size=300), max_size=30), st.integers(0, 400), st.integers(1, 3_000))
 def test_head_tail_and_spill_fit_together(
     tmp_path_factory: pytest.TempPathFactory, chunks: list[bytes], cap: int, limit: int

@@ -109,6 +109,14 @@ def test_a_named_workspace_outlives_even_its_volume(open_box: Opener, docker_eng
     assert open_box(run="pruned", workspace="w").read("mine") == b"1"
 
 
+def test_a_volume_whose_directory_is_gone_is_made_anew(open_box: Opener, docker_engine: DockerEngine) -> None:
+    with closing(open_box(run="orphaned", workspace="w")) as box:
+        box.write("mine", b"1")
+    docker_engine.settle()
+    remove_tree(docker_engine.home / "work/orphaned")
+    assert open_box(run="orphaned", workspace="w").run("cat README; ls mine").stdout.startswith(b"hello\nls: ")
+
+
 def test_a_remade_seed_serves_an_old_workspace(open_box: Opener, docker_engine: DockerEngine, tmp_path: Path) -> None:
     seed = make_seed(tmp_path / "seed", {"a": "1\n", "d/b": "2\n"})
     with closing(open_box(run="remade", workspace="w", seed=seed)) as box:
