@@ -149,7 +149,9 @@ def test_the_checker_rejects_then_accepts(house: House, play: Play) -> None:
     assert [f.path for f in first.findings] == ["httprange/parse.py"]
     assert [f.path for f in first.dropped] == ["httprange/nowhere.py"]
     assert second.decision == "accept"
-    told = msgspec.json.encode([r.body["messages"][0] for r in server.requests if r.body["model"] == MAKER][-1]).decode()
+    told = msgspec.json.encode(
+        [r.body["messages"][0] for r in server.requests if r.body["model"] == MAKER][-1]
+    ).decode()
     assert "no test shows it" in told
     assert "made up" not in told
 
