@@ -17,8 +17,8 @@ from bench.process import Ran
 
 ROOT = Path(__file__).parent.parent
 SAMPLE = ROOT / "demo" / "sample"
-COMMAND = "date +%N; printf '%0190d\\n' 0"
-"""About 200 bytes of output, other ones each time: no guard against repetition sees a reason to speak up."""
+COMMAND = "date +%N" + "." * 190
+"""One command with 200 bytes of output, other ones each time: no guard against repetition has a reason to speak up."""
 SETTINGS = """\
 [limits]
 turns = 2000
@@ -40,7 +40,7 @@ class Heard(msgspec.Struct, frozen=True):
 class House:
     """The demo's sample repository, committed, and a home of its own."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, bytecode: Path) -> None:
         self.home, self.repo = root / "home", root / "httprange"
         shutil.copytree(SAMPLE, self.repo)
         git = ["git", "-C", str(self.repo), "-c", "user.name=Bench", "-c", "user.email=bench@example.invalid"]
@@ -48,7 +48,7 @@ class House:
             subprocess.run([*git, *command], check=True)
         self.home.mkdir()
         (self.home / "config.toml").write_text(SETTINGS)
-        self.environ = environ(self.home)
+        self.environ = environ(self.home, bytecode)
 
     def run(self, turns: int) -> tuple[Ran, list[Heard]]:
         """A run of one conversation with so many commands that changes nothing, so that no gate judges it."""
@@ -62,10 +62,14 @@ class House:
         loopwright("gc", "--all", cwd=self.repo, env=self.environ)
 
 
-def environ(home: Path) -> dict[str, str]:
-    """The environment of a measured process: this one's, without what would lead it elsewhere."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("ANTHROPIC", "LOOPWRIGHT"))}
-    return kept | {"LOOPWRIGHT_HOME": str(home), "PYTHONPATH": str(ROOT)}
+def environ(home: Path, bytecode: Path) -> dict[str, str]:
+    """The environment of a measured process: this one's, without what would lead it elsewhere or slow it down.
+
+    Python keeps what it has compiled in `bytecode`, as it does beside the sources where a user has installed it.
+    """
+    ours = ("ANTHROPIC", "LOOPWRIGHT", "PYTHON")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+    return kept | {"LOOPWRIGHT_HOME": str(home), "PYTHONPATH": str(ROOT), "PYTHONPYCACHEPREFIX": str(bytecode)}
 
 
 def program() -> str:

@@ -1,6 +1,5 @@
 """What evidence costs: gates whose result is known, clean rooms, the tests gate beside pytest itself; the demo."""
 
-import os
 import sys
 import time
 from collections.abc import Iterator
@@ -32,7 +31,7 @@ def measure(context: Context) -> Iterator[Figure]:
         tests = [event.micros / 1e6 for event in judged if event.gate == "tests"]
         yield figures.of("tests_gate", tests, beside=("pytest in one sandbox", list(_bare(context))))
     if context.wants("demo"):
-        yield _demo()
+        yield _demo(context.house)
 
 
 def _judged(house: House) -> list[Record]:
@@ -71,9 +70,8 @@ def _bare(context: Context) -> Iterator[float]:
     engine.settle()
 
 
-def _demo() -> Figure:
-    environ = {name: value for name, value in os.environ.items() if not name.startswith("ANTHROPIC")}
-    ran = process.run([sys.executable, "-m", "demo"], cwd=ROOT, env=environ)
+def _demo(house: House) -> Figure:
+    ran = process.run([sys.executable, "-m", "demo"], cwd=ROOT, env=house.environ)
     if ran.code != 0:
         raise figures.Unmeasurable(f"the demo ended with {ran.code}: {ran.err}")
     return Figure(name="demo", value=ran.wall, note="baseline, two iterations, a checker; nothing cached but the image")

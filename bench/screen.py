@@ -4,6 +4,7 @@ import fcntl
 import os
 import pty
 import select
+import signal
 import struct
 import termios
 import time
@@ -31,15 +32,15 @@ def measure(context: Context) -> Iterator[Figure]:
     """From the start to the first row on the screen, then from a key to what it changes."""
     if COMMAND not in entry_points(group="loopwright.commands").names:
         raise figures.Unmeasurable(f"nothing contributes a command `{COMMAND}` here")
-    env = environ(home(context.scratch, RUNS)) | {"TERM": "xterm-256color", "COLORTERM": "truecolor"}
+    env = environ(home(context.scratch, RUNS), context.bytecode) | {"TERM": "xterm-256color", "COLORTERM": "truecolor"}
     paints, keys = [], []
-    for _ in range(context.runs):
+    for turn in range(1 + context.runs):
         with Screen([program(), COMMAND], context.scratch, env) as screen:
-            paints.append(screen.until(f"r{RUNS - 1:07d}".encode()) * 1000)
+            painted = screen.until(f"r{RUNS - 1:07d}".encode()) * 1000
             screen.rest()
-            for _ in range(KEYS):
-                keys.append(screen.press(DOWN) * 1000)
-                screen.rest()
+            if turn:
+                paints.append(painted)
+                keys += [screen.key(DOWN) * 1000 for _ in range(KEYS)]
     yield figures.of("first_paint", paints)
     yield figures.of("key", keys)
 
@@ -54,8 +55,11 @@ class Screen:
         self._began = time.perf_counter()
         self._pid, self._fd = pty.fork()
         if not self._pid:
-            os.chdir(self._cwd)
-            os.execve(self._command[0], self._command, self._env)  # noqa: S606 - no shell is wanted
+            try:
+                os.chdir(self._cwd)
+                os.execve(self._command[0], self._command, self._env)  # noqa: S606 - no shell is wanted
+            finally:
+                os._exit(127)
         fcntl.ioctl(self._fd, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, WIDTH, 0, 0))
         return self
 
@@ -63,6 +67,7 @@ class Screen:
         os.write(self._fd, QUIT)
         self.rest()
         os.close(self._fd)
+        os.kill(self._pid, signal.SIGKILL)  # whatever keeps it: it has nothing to lose
         os.waitpid(self._pid, 0)
 
     def until(self, words: bytes) -> float:
@@ -75,13 +80,15 @@ class Screen:
             seen += data
         return time.perf_counter() - self._began
 
-    def press(self, key: bytes) -> float:
-        """Seconds from a key to the first byte that it brings."""
+    def key(self, key: bytes) -> float:
+        """Seconds from a key to the first byte that it brings; then all is quiet again."""
         began = time.perf_counter()
         os.write(self._fd, key)
         if not self._read(PATIENCE):
             raise figures.Unmeasurable(f"nothing came of {key!r}")
-        return time.perf_counter() - began
+        took = time.perf_counter() - began
+        self.rest()
+        return took
 
     def rest(self) -> None:
         """Read what there is until it is quiet."""
