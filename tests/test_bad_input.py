@@ -193,6 +193,7 @@ def test_a_submodule_is_named(house: House, play: Play, tmp_path: Path) -> None:
 
 
 def test_a_repository_without_tests(house: House, play: Play) -> None:
+    house.detect()
     shutil.rmtree(house.repo / "tests")
     commit_all(house.repo, "no tests")
     play([[step(FIX), step(finish())]])
@@ -213,6 +214,7 @@ def test_a_gate_that_cannot_run_at_base_stops_before_a_cent(house: House, play: 
 
 
 def test_a_broken_conftest_at_base_stops_before_a_cent(house: House, play: Play) -> None:
+    house.detect()
     (house.repo / "tests" / "conftest.py").write_text("import nothing_of_the_kind\n")
     commit_all(house.repo)
     server = play([[step(FIX), step(finish())]])
@@ -239,6 +241,7 @@ def test_a_read_only_home_is_one_clear_error(bare_house: House) -> None:
 
 
 def test_init_writes_one_file_and_says_what_it_found(house: House) -> None:
+    house.detect()
     before = fingerprint(house.repo)
     done = house("init")
     assert done.code == 0, done.err
@@ -252,6 +255,7 @@ def test_init_writes_one_file_and_says_what_it_found(house: House) -> None:
 
 
 def test_the_written_configuration_works(house: House, play: Play) -> None:
+    house.detect()
     house("init")
     commit_all(house.repo, "configuration")
     play([[step(FIX, TEST), step(finish())]])

@@ -106,6 +106,7 @@ def test_3_no_secret_enters_a_sandbox_nor_the_journal(house: House, play: Play) 
     ],
 )
 def test_5_gates_are_out_of_reach(house: House, play: Play, cheat: dict[str, object], rule: str) -> None:
+    house.detect()
     play([[step(cheat), step(FIX), step(finish())]])
     done = house.run("--max-iterations", "1")
     assert done.code == 1, done.err
@@ -117,6 +118,7 @@ def test_5_gates_are_out_of_reach(house: House, play: Play, cheat: dict[str, obj
 
 def test_5_a_weakened_test_is_judged_by_the_one_of_base(house: House, play: Play) -> None:
     """The source is broken and the test is bent to it: base's test still speaks."""
+    house.detect()
     bend = bash("sed -i 's/size - 1$/size/' httprange/parse.py; sed -i 's/(90, 99)/(90, 100)/' tests/test_parse.py")
     play([[step(bend), step(finish())]])
     done = house.run("--max-iterations", "1")
@@ -222,6 +224,7 @@ def test_a_run_leaves_nothing_on_the_engine(house: House, play: Play) -> None:
 
 
 def test_a_second_run_finds_the_baseline_and_the_notes_of_the_first(house: House, play: Play) -> None:
+    house.detect()
     wrong = tool(
         "edit", file_path="httprange/parse.py", old_string="int(first), size - 2", new_string="int(first), size"
     )
