@@ -26,8 +26,8 @@ def main() -> int:
         _say("A scripted model plays: a real server speaks the Messages API, and what it says is written down")
         _say("in demo/script.json. Its first attempt is wrong on purpose. Sandbox, gates and git are the real ones.")
         with _scripted() as url:
-            key = {"ANTHROPIC_BASE_URL": url, "ANTHROPIC_API_KEY": "scripted"}
-            return _demo(repo, {**environ, **key})
+            here = {"ANTHROPIC_BASE_URL": url, "ANTHROPIC_API_KEY": "scripted", "NO_PROXY": "127.0.0.1,localhost"}
+            return _demo(repo, {**environ, **here})
 
 
 def _wants_real() -> bool:
@@ -63,7 +63,10 @@ def _scripted() -> Iterator[str]:
 def _demo(repo: Path, environ: dict[str, str]) -> int:
     loopwright = Path(sys.executable).with_name("loopwright")
     _say(f'$ loopwright run "{GOAL}"')
-    code = subprocess.run([loopwright, "run", GOAL, *sys.argv[1:]], cwd=repo, env=environ, check=False).returncode
+    try:
+        code = _wait(subprocess.Popen([loopwright, "run", GOAL, *sys.argv[1:]], cwd=repo, env=environ))
+    finally:  # the home goes with this demo, and nothing of it may stay on the engine
+        subprocess.run([loopwright, "gc", "--all"], env=environ, check=False, stdout=subprocess.DEVNULL)
     if code == 0:
         listed = ["git", "for-each-ref", "--format=%(refname:short)", "refs/heads/loopwright"]
         branch = subprocess.run(listed, cwd=repo, capture_output=True, text=True, check=True).stdout.strip()
@@ -72,6 +75,15 @@ def _demo(repo: Path, environ: dict[str, str]) -> int:
         _say("$ loopwright ls")
         subprocess.run([loopwright, "ls"], cwd=repo, env=environ, check=True)
     return code
+
+
+def _wait(run: "subprocess.Popen[bytes]") -> int:
+    """Wait for the run, also through Ctrl-C, which it hears itself and answers by salvaging its work."""
+    while True:
+        try:
+            return run.wait()
+        except KeyboardInterrupt:
+            continue
 
 
 def _say(text: str) -> None:

@@ -79,6 +79,8 @@ class GateResult(msgspec.Struct, frozen=True, kw_only=True):
     """The end of the tool's output, capped; for the feedback of an `error`."""
     micros: int = 0
     required: bool = True
+    died: bool = False
+    """Its clean room died: an `error` that the next room may not have."""
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):

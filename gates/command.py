@@ -6,6 +6,7 @@ import shlex
 
 from gates import trees
 from gates.base import Failure, Gate, GateResult, Room, Status
+from gates.naming import REQUIRED
 
 NAMED_BY = {
     "make": ("Makefile", "makefile", "GNUmakefile"),
@@ -24,7 +25,8 @@ TAIL = 6_000
 def command(gate: Gate, room: Room) -> GateResult:
     """Run the line on the candidate's tree, with base's version of the scripts and makefiles that the line names.
 
-    The one failure has the gate's name as its id, so a line that fails at base as well is nobody's fault.
+    An exit status cannot tell new failures from old ones, so a line that fails at base is no excuse: the candidate
+    has to make it pass (or the configuration makes the gate `required = false`).
     Raises `SandboxGone`.
     """
     if not gate.command:
@@ -50,7 +52,9 @@ def command(gate: Gate, room: Room) -> GateResult:
             )
         case 137 if result.oom:
             return _result(gate, "error", "out of memory; fix: raise [sandbox] memory_mb", output, notes)
-    failure = Failure(id=gate.name, message=f"exit status {result.exit_code}: {gate.command}"[:300], detail=output)
+    # an exit status cannot tell new failures from old ones: what is red at base has to become green
+    id_ = REQUIRED + gate.name if room.baseline else gate.name
+    failure = Failure(id=id_, message=f"exit status {result.exit_code}: {gate.command}"[:300], detail=output)
     return GateResult(
         gate=gate.name,
         kind=gate.kind,

@@ -58,7 +58,7 @@ def run(gate: Gate, room: Room) -> GateResult:
         result = judge(gate, room)
     except SandboxGone as gone:
         why = f"the clean room died: {gone}"[:300]
-        result = GateResult(gate=gate.name, kind=gate.kind, status="error", summary=why, output=gone.fix)
+        result = GateResult(gate=gate.name, kind=gate.kind, status="error", summary=why, output=gone.fix, died=True)
     micros = int((time.monotonic() - started) * 1_000_000)
     return msgspec.structs.replace(result, micros=micros, required=gate.required)
 

@@ -48,12 +48,12 @@ def _run(room: Room, sides: Layout, how: Invocation, tree: str) -> TestRun:
         done,
         status="done",
         passed=tuple(node for node in done.passed if node in expected),
-        failures=(*done.failures, *_silent(done, expected)),
+        failures=(*done.failures, *silent(done, expected)),
         collected=tuple(sorted(expected)),
     )
 
 
-def _silent(done: TestRun, expected: frozenset[str]) -> Iterator[Failure]:
+def silent(done: TestRun, expected: frozenset[str]) -> Iterator[Failure]:
     """Ids without a result. Where results under other parameters stand in their place, the ids are not stable."""
     others = {node.partition("[")[0] for node in done.ids - expected}
     for node in sorted(expected - done.ids):

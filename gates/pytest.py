@@ -12,7 +12,7 @@ from gates import process, testing, trees
 from gates.base import Failure, Gate, GateResult, Room, Violation
 from gates.flaky import excuse
 from gates.naming import REQUIRED, is_required
-from gates.own import own_tests
+from gates.own import own_tests, silent
 from gates.process import Invocation, TestRun
 from gates.trees import Layout, may_edit
 
@@ -47,6 +47,10 @@ def _at_base(gate: Gate, room: Room, how: Invocation) -> GateResult:
         return GateResult(gate=gate.name, kind=gate.kind, status="skipped", summary="there are no tests at base")
     if done.status != "done" or done.forged:
         return _stopped(gate, done)
+    left = [failure.id for failure in silent(done, frozenset(found.collected or ()))]
+    if left:  # what never ran at base could never be missed
+        why = f"{len(left)} collected tests did not run at base, {left[0]} for one (-x, --maxfail, a plugin?)"
+        return _stopped(gate, TestRun(status="error", why=f"{why}; fix: let every test run", output=done.output))
     stable = frozenset(found.collected or ())
     unstable = tuple(node for node in done.passed if node not in stable)
     notes = (

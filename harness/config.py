@@ -5,9 +5,10 @@ lives or what a model costs: those decide who gets the key and the money, and ar
 """
 
 import difflib
+import math
 import os
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, get_args, get_origin
 
@@ -189,10 +190,25 @@ def _check_keys(table: Mapping[str, Any], kind: type[msgspec.Struct], source: st
                     _check_keys(gate, GateTable, source, f"{path}{key}.{name}.")
 
 
+def _numbers(config: Config) -> Iterator[tuple[str, float, float]]:
+    """Every number that bounds something: where it stands, its value, and the least that makes sense."""
+    limits, sandbox = config.limits, config.sandbox
+    tiny = 1e-9
+    yield from ((f"limits.{name}", getattr(limits, name), 1) for name in ("iterations", "tokens", "turns"))
+    yield from ((f"limits.{name}", getattr(limits, name), tiny) for name in ("usd", "minutes"))
+    yield from (("sandbox.memory_mb", sandbox.memory_mb, 64), ("sandbox.cpus", sandbox.cpus, 0.01))
+    yield from (("sandbox.pids", sandbox.pids, 16), ("sandbox.disk_mb", sandbox.disk_mb, 16))
+    yield from (
+        ("sandbox.command_timeout", sandbox.command_timeout, 1),
+        ("models.max_tokens", config.models.max_tokens, 1),
+    )
+    yield from ((f"gates.{name}.timeout", gate.timeout, 1) for name, gate in config.gates.items())
+
+
 def _check_ceiling(config: Config, source: str, settings: Path) -> None:
     wanted, ceiling = config.limits, config.ceiling
     for name in ("usd", "minutes", "iterations"):
-        if getattr(wanted, name) > getattr(ceiling, name):
+        if not getattr(wanted, name) <= getattr(ceiling, name):  # so that nan is above every ceiling
             raise ConfigError(
                 f"{source} asks for limits.{name} = {getattr(wanted, name)}",
                 f"your ceiling is {getattr(ceiling, name)}",
@@ -201,10 +217,11 @@ def _check_ceiling(config: Config, source: str, settings: Path) -> None:
 
 
 def _check_sense(config: Config, source: str) -> None:
-    table = config.limits
-    for name in ("iterations", "usd", "minutes", "tokens", "turns"):
-        if getattr(table, name) <= 0:
-            raise ConfigError(f"limits.{name} is {getattr(table, name)}", "a limit is above zero", "raise it")
+    for path, value, least in _numbers(config):
+        if not (math.isfinite(value) and value >= least):
+            raise ConfigError(
+                f"{path} is {value}", "a limit is above zero" if least < 1 else f"the least is {least}", "correct it"
+            )
     if config.models.maker == config.models.checker:
         raise ConfigError(
             f"maker and checker are both {config.models.maker}",

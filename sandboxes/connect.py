@@ -15,7 +15,7 @@ from sandboxes.base import SandboxUnavailable
 REQUEST_SECONDS = 60
 """How long the engine may take to answer one request."""
 FIX = (
-    "start Docker (`make docker-start` does so as root on Debian and Ubuntu), or point DOCKER_HOST or "
+    "start Docker (`make docker` does so as root on Debian and Ubuntu), or point DOCKER_HOST or "
     "`docker context use` to an engine that runs"
 )
 

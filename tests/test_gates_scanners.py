@@ -104,7 +104,7 @@ def test_new_dangers_are_found_and_old_ones_are_not(lab: Lab) -> None:
 def test_a_command_runs_bases_scripts_on_the_candidates_tree(lab: Lab) -> None:
     red = judge(lab, CHECK, {"pkg/lines.py": None, "scripts/check.sh": "exit 0\n", "Makefile": "docs:\n"})
     assert red.status == "fail"
-    assert red.failures[0].id == "check"
+    assert red.failures[0].id == "required: check"  # red at base is no excuse
     assert "no lines" in red.failures[0].detail
     assert len(red.notes) == 2
     assert judge(lab, CHECK, {"pkg/lines.py": "x = 2\n"}).status == "pass"

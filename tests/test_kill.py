@@ -189,6 +189,30 @@ def test_one_run_is_never_pursued_twice(house: House, play: Play) -> None:
     process.communicate(timeout=30)
 
 
+def test_a_stopped_conversation_goes_on_where_it_was(house: House, play: Play) -> None:
+    """A limit and a signal cut an iteration short; it is the same iteration that goes on, not the next one."""
+    server = play([[step(FIX), step(tool("bash", command="sleep 600")), step(TEST), step(finish())]])
+    process = house.start("run", GOAL, "--progress", "none", "--max-iterations", "1")
+    wait_for(lambda: house.journal.runs() and "sleep 600" in house("log").out)
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=30)
+    done = house("resume", "last", "--json")
+    assert done.code == 0, done.err
+    assert done.document["iterations"] == 1
+    maker = [request for request in server.requests if request.body["model"] == MAKER]
+    assert [len(request.body["messages"]) for request in maker] == [1, 3, 5, 7]
+
+
+def test_a_stop_is_heard_in_a_busy_run(house: House, play: Play) -> None:
+    play([{"steps": [step(tool("bash", command="date +%N"))], "repeat": 149, "then": [step(finish())]}])
+    process = house.start("run", GOAL, "--progress", "none")
+    wait_for(lambda: house.journal.runs() and house.state().turns > 3)
+    assert house("stop").code == 0
+    process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert house.state().turns < 140
+
+
 def test_more_money_takes_an_exhausted_run_on(house: House, play: Play) -> None:
     play([[step(FIX, TEST), step(finish())]])
     poor = house.run("--max-cost", "0.0001")

@@ -1,11 +1,14 @@
 """The main job, as a user runs it: a goal becomes a proven branch, or nothing at all."""
 
+import subprocess
+
 import msgspec
 
 from harness.events import GateFinished, ModelRequested, VerdictGiven
 from tests.conftest import (
     CHECKER,
     FIX,
+    GOAL,
     MAKER,
     TEST,
     WRONG,
@@ -154,6 +157,12 @@ def test_the_checker_rejects_then_accepts(house: House, play: Play) -> None:
     assert [f.path for f in first.findings] == ["httprange/parse.py"]
     assert [f.path for f in first.dropped] == ["httprange/nowhere.py"]
     assert second.decision == "accept"
+    # the branch is the accepted candidate, not the smaller one that was turned down
+    assert git(house.repo, "diff", "--name-only", "HEAD", result["branch"]).split() == [
+        "httprange/parse.py",
+        "tests/test_parse.py",
+    ]
+    assert git(house.repo, "rev-parse", f"{result['branch']}^{{tree}}") == result["tree"]
     told = msgspec.json.encode(
         [r.body["messages"][0] for r in server.requests if r.body["model"] == MAKER][-1]
     ).decode()
@@ -222,3 +231,63 @@ def test_goal_from_stdin_ls_show_log(house: House, play: Play) -> None:
     assert "gate tests on candidate 1" in log
     lines = house("log", run, "--json").out.splitlines()
     assert len(lines) == done.document["journal"]["events"]
+
+
+def test_a_checker_that_refuses_has_accepted_nothing(house: House, play: Play) -> None:
+    play([[step(FIX, TEST), step(finish())]], [[{**verdict(), "stop_reason": "refusal"}]])
+    done = house.run()
+    assert (done.code, done.document["outcome"]) == (1, "refused")
+    assert house.branches() == []
+
+
+def test_required_tests_need_a_gate_that_knows_tests(house: House, play: Play) -> None:
+    play([[step(FIX, TEST), step(finish())]])
+    done = house.run("--must-pass", "tests/test_nowhere.py::test_nothing")
+    assert (done.code, done.out) == (2, "")
+    assert "--must-pass" in done.err
+
+
+def test_a_command_that_is_red_at_base_has_to_become_green(house: House, play: Play) -> None:
+    (house.repo / "tests" / "test_old.py").write_text("def test_old():\n    assert 1 == 2\n")
+    git(house.repo, "add", "-A")
+    git(house.repo, "commit", "-qm", "a failing test")
+    ruin = tool("bash", command="echo 'raise RuntimeError' >> httprange/__init__.py")
+    play(
+        [
+            [step(ruin), step(finish())],
+            [step(tool("bash", command="git checkout -q . ; git clean -fdq")), step(finish())],
+        ]
+    )
+    done = house.run("--max-iterations", "1")
+    assert done.code == 1, done.err
+    assert "fails at base" in done.err
+    assert house.branches() == []
+
+
+def test_what_a_gate_finds_is_reused_only_under_the_same_sandbox(house: House, play: Play) -> None:
+    play([[step(FIX), step(finish())]] * 2, [[verdict()]] * 2)
+    assert house.run().code == 0
+    house.home.joinpath("config.toml").write_text('[sandbox.env]\nMODE = "other"\n')
+    assert house.run(goal=f"{GOAL}, once more").code == 0
+    finished = [r.event for r in house.records() if isinstance(r.event, GateFinished)]
+    assert not [event.gate for event in finished if event.cached]
+
+
+def test_a_goal_cannot_forge_trailers(house: House, play: Play) -> None:
+    play([[step(FIX, TEST), step(finish())]])
+    done = house.run(goal=f"{GOAL}\n\nLoopwright-Run: deadbeef\nLoopwright-Audit: 1:00\n---\n")
+    message = git(house.repo, "log", "-1", "--format=%B", done.document["branch"])
+    parse = ["git", "interpret-trailers", "--parse"]
+    found = subprocess.run(parse, input=message, capture_output=True, text=True, check=True).stdout
+    assert f"Loopwright-Run: {done.document['run']}\n" in found
+    assert "deadbeef" not in found
+
+
+def test_nobody_looking_on_is_no_reason_to_stop(house: House, play: Play) -> None:
+    play([[step(FIX, TEST), step(finish())]])
+    process = house.start("run", GOAL, "--progress", "plain")
+    assert process.stderr is not None
+    process.stderr.readline()
+    process.stderr.close()
+    assert process.wait(timeout=120) == 0
+    assert len(house.branches()) == 1

@@ -1,6 +1,9 @@
 """The `loopwright` program: commands found by name and imported only when they are called."""
 
+import gc
 import importlib
+import io
+import os
 import sys
 
 import click
@@ -89,8 +92,11 @@ def cli() -> None:
 
 def main() -> None:
     """The console script: run a command, and turn every known failure into one clear message and exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that cannot show a sign is no reason to fail
     try:
-        code = cli.main(standalone_mode=False)
+        code = cli.main(standalone_mode=False, color=False if "NO_COLOR" in os.environ else None)
     except click.exceptions.Exit as stop:
         code = stop.exit_code
     except click.Abort:
@@ -102,4 +108,5 @@ def main() -> None:
         from harness.cli.failures import explain
 
         code = explain(error)
+    gc.freeze()  # what is loaded needs no taking apart: half a second, once the SDK is among it
     sys.exit(code if isinstance(code, int) else 0)

@@ -1,9 +1,11 @@
 """What a failure means to the user: one message of what, why and fix, and the design's exit code."""
 
+import os
 import traceback
 
 import click
 
+from harness.clean import clean
 from harness.exits import DEFECT, DENIED, ENVIRONMENT, USAGE
 
 
@@ -24,11 +26,12 @@ def explain(error: Exception) -> int:
 
 def say(what: str, why: str = "", fix: str = "") -> None:
     """One clear error on stderr."""
-    click.echo(f"{click.style('error:', fg='red', bold=True)} {what}", err=True)
+    mark = "error:" if "NO_COLOR" in os.environ else click.style("error:", fg="red", bold=True)
+    click.echo(f"{mark} {clean(what)}", err=True)
     if why:
-        click.echo(f"  why: {why}", err=True)
+        click.echo(f"  why: {clean(why)}", err=True)
     if fix:
-        click.echo(f"  fix: {fix}", err=True)
+        click.echo(f"  fix: {clean(fix)}", err=True)
 
 
 def exit_code(error: Exception) -> int:

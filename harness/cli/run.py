@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 
+from harness.clean import Cleaner, clean
 from harness.cli.report import result
 from harness.cli.view import Mode, viewing
 from harness.config import places
@@ -30,8 +31,8 @@ _PROGRESS = click.option(
 )
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON document.")
 _ITERATIONS = click.option("--max-iterations", type=click.IntRange(1), help="Iterations of the outer loop.")
-_COST = click.option("--max-cost", type=click.FloatRange(0, min_open=True), help="Money in USD.")
-_MINUTES = click.option("--max-minutes", type=click.FloatRange(0, min_open=True), help="Wall clock.")
+_COST = click.option("--max-cost", type=click.FloatRange(1e-9, 1e6), help="Money in USD.")
+_MINUTES = click.option("--max-minutes", type=click.FloatRange(1e-9, 1e6), help="Wall clock.")
 
 
 @click.command()
@@ -62,18 +63,17 @@ def run(
     Success leaves a new branch and touches nothing else. Exit codes: 0 proven, 1 no proof, 2 usage,
     3 environment, 4 permission, 5 limit, 7 blocked, 70 defect.
     """
-    from harness.clean import Cleaner
     from harness.loop import Wish, begin, plan
 
     text = sys.stdin.read() if goal == "-" else goal
     limits = {"iterations": max_iterations, "usd": max_cost, "minutes": max_minutes}
     overrides = {"limits": {name: value for name, value in limits.items() if value is not None}}
     where = places()
-    clean = Cleaner(_secrets())
+    cleaner = Cleaner(_secrets())
     wish = Wish(text=text, repo=repo, base=base, branch=branch, must_pass=must_pass, overrides=overrides)
-    planned = plan(wish, where, clean)
-    journal = Journal(where.home / "journal.db", clean=clean)
-    ready = begin(planned, where, journal, clean, log=_log(progress))
+    planned = plan(wish, where, cleaner)
+    journal = Journal(where.home / "journal.db", clean=cleaner)
+    ready = begin(planned, where, journal, cleaner, log=_log(progress))
     return _drive(ready, journal, progress, as_json)
 
 
@@ -93,13 +93,12 @@ def resume(
     as_json: bool,
 ) -> int:
     """Go on with RUN (an id, the start of one, or `last`) where it was interrupted, if need be with new limits."""
-    from harness.clean import Cleaner
     from harness.goal import MICRO
     from harness.loop import reopen
 
     where = places()
-    clean = Cleaner(_secrets())
-    journal = Journal(where.home / "journal.db", clean=clean)
+    cleaner = Cleaner(_secrets())
+    journal = Journal(where.home / "journal.db", clean=cleaner)
     run = journal.resolve(run_id)
     state = journal.state(run)
     if state.finished and state.finished.exit_code == 0:  # nothing is left to do; saying so again does no harm
@@ -115,7 +114,7 @@ def resume(
     def raised(limits: Limits) -> Limits:
         return msgspec.structs.replace(limits, **given)
 
-    ready = reopen(run, where, journal, clean, raised if given else None)
+    ready = reopen(run, where, journal, cleaner, raised if given else None)
     return _drive(ready, journal, progress, as_json)
 
 
@@ -133,7 +132,7 @@ def _drive(ready: "Ready", journal: Journal, mode: Mode, as_json: bool) -> int:
 
 def _log(mode: Mode) -> Callable[[str], None]:
     """Where the making of images and seeds speaks before the run has a journal line of its own."""
-    return (lambda text: None) if mode in ("none", "json") else (lambda text: click.echo(text, err=True))
+    return (lambda text: None) if mode in ("none", "json") else (lambda text: click.echo(clean(text), err=True))
 
 
 def _secrets() -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 import msgspec
 
+from harness.clean import clean
 from harness.config import FILE, ConfigError, parse, places
 
 _TEMPLATE = """\
@@ -49,17 +50,20 @@ def init(repo: Path) -> None:
     found = explain(store.paths(base.tree), lambda path: store.file(base.tree, path))
     tables = []
     for gate, reason in found:
+        reason = " ".join(clean(reason).split())  # a file's name may hold a newline
         tables.append(f"[gates.{gate.name}]" + (f"   # {reason}" if reason else ""))
         tables.append(f'kind = "{gate.kind}"')
         if gate.command:
             tables.append(f"command = {msgspec.json.encode(gate.command).decode()}")
-        tables.append("")
+        if not gate.required:
+            tables.append("required = false")
+        tables += [f"timeout = {gate.timeout}", ""]
     text = _TEMPLATE.format(setup=_setup(set(store.paths(base.tree))), gates="\n".join(tables))
     parse(text.encode(), FILE)
     target.write_text(text)
     click.echo(f"wrote {target}")
     for gate, reason in found:
-        click.echo(f"  {gate.name:<10} {gate.kind:<10} {reason}")
+        click.echo(f"  {gate.name:<10} {gate.kind:<10} {clean(reason)}")
     click.echo('next: read and commit it, then: loopwright run "what is wanted"')
 
 

@@ -71,6 +71,9 @@ def _step(old: Iteration, event: Step, ts: int) -> Iteration:
             if event.conversation not in old.conversations:
                 return old
             return replace(old, ending=event.ending, detail=event.detail)
+        case CandidateMade() if old.candidate and old.candidate.tree != event.tree:
+            # a resumed maker went on: what was said of the tree before says nothing of this one
+            return replace(old, candidate=event, gates={}, verdicts=())
         case CandidateMade():
             return replace(old, candidate=event)
         case GateFinished():

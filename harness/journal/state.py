@@ -55,6 +55,10 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     touched: int = 0
     """When the last event was stored."""
     ended: int = 0
+    claimed: int = 0
+    """When the process that pursues it now took it."""
+    worked: int = 0
+    """Microseconds for which the processes before it pursued it."""
     seq: int = 0
     head: str = ""
     finished: RunFinished | None = None
@@ -83,6 +87,11 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     def limits(self) -> Limits:
         """The limits in force."""
         return self.raised or (self.created.goal.limits if self.created else Limits())
+
+    @property
+    def active(self) -> int:
+        """Microseconds for which the run was pursued, pauses between a crash and its resumption left out."""
+        return self.worked + (self.touched - self.claimed if self.claimed else 0)
 
     @property
     def turns(self) -> int:
@@ -129,14 +138,18 @@ def fold(records: Iterable[Record], state: State | None = None) -> State:
     meter = Meter(state.accounts)
     turns: dict[str, int] = {}
     last: Record | None = None
+    before = state.touched
     for last in records:
-        event = last.event
+        event, seen, before = last.event, before, last.ts
         if type(event) in INERT:
             continue
         if meter.add(event):
             if type(event) is ModelReplied:
                 turns[event.conversation] = turns.get(event.conversation, 0) + 1
         elif changes := _changes(state, last):
+            if type(event) is RunClaimed:
+                worked = state.worked + (seen - state.claimed if state.claimed else 0)
+                changes |= {"worked": worked, "claimed": last.ts}
             state = msgspec.structs.replace(state, **changes)
     if last is None:
         return state

@@ -6,15 +6,20 @@ from typing import Any
 import msgspec
 
 from gates import is_test
-from harness.agent import checker_tools, section
+from harness.agent import Ending, checker_tools, section
 from harness.events import CandidateMade, CriterionJudged, Event, Finding, VerdictGiven
+from harness.exits import UNPROVEN
 from harness.loop.brief import goal_text
+from harness.loop.endings import Ended
 from harness.loop.exchange import put
 from harness.loop.run import Run
 from harness.loop.talk import converse
 
 DIFF_CHARS = 60_000
 """What of a diff is shown; the rest can be read in the checker's copy of the tree."""
+
+REMARKS, REMARK_CHARS = 60, 200
+"""How many remarks of the gates are shown, and how much of each."""
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -75,7 +80,19 @@ def check(run: Run, candidate: CandidateMade) -> Generator[Event, None, None]:
     finally:
         run.cancel.busy.discard(sandbox.interrupt)
         sandbox.close()
+    if ending.kind != "quiet":
+        raise no_verdict(ending)
     yield weigh(run, candidate, ending.text)
+
+
+def no_verdict(ending: Ending) -> Ended:
+    """A checker that refuses, or that a breaker stops, has judged nothing: neither yes nor no."""
+    why = ending.text[:300] or "it gave no reason"
+    if ending.kind == "refused":
+        return Ended("refused", f"the checker refused: {why}", UNPROVEN, "name another model as models.checker")
+    return Ended(
+        "stuck", f"the checker came to no verdict ({ending.kind}): {why}", UNPROVEN, "try: loopwright resume RUN"
+    )
 
 
 def weigh(run: Run, candidate: CandidateMade, text: str) -> VerdictGiven:
@@ -114,18 +131,24 @@ def evidence(run: Run, candidate: CandidateMade) -> str:
     iteration = run.iteration(candidate.n)
     finished = iteration.gates.values() if iteration else ()
     results = [g.result for g in finished if g.result is not None]
-    lines = [f"{g.gate}: {g.status}, {g.summary}" for g in finished]
-    lines += [f"flag: {v.rule} at {v.path}:{v.line}: {v.message}" for r in results for v in r.violations]
-    lines += [f"note: {note}" for r in results for note in r.notes]
+    lines = [f"{g.gate}: {g.status}, {len(g.new_failures)} new failures, {g.violations} flags" for g in finished]
+    remarks = [f"{v.rule} at {v.path}:{v.line}: {v.message}" for r in results for v in r.violations]
+    remarks += [note for r in results for note in r.notes]
     changes = run.store.changes(run.base.tree, candidate.tree)
     tests = {c.path for c in changes if is_test(c.path)}
     parts = {
         "goal": goal_text(run.goal),
         "evidence": "\n".join(lines),
+        "remarks": "\n".join(_quoted(remark) for remark in remarks[:REMARKS]),
         "diff": _diff(run, candidate, (c.path for c in changes if c.path not in tests)),
         "test_diff": _diff(run, candidate, tests),
     }
     return "\n\n".join(section(name, text) for name, text in parts.items() if text)
+
+
+def _quoted(remark: str) -> str:
+    """A remark names paths and tests, and the maker chose those names: they are shown as data, and no longer."""
+    return msgspec.json.encode(remark[:REMARK_CHARS]).decode()
 
 
 def _diff(run: Run, candidate: CandidateMade, paths: Iterable[str]) -> str:

@@ -13,6 +13,7 @@ from harness.events import (
     Event,
     IterationFinished,
     NoteLearned,
+    Notice,
     RunFinished,
     VerdictGiven,
 )
@@ -20,7 +21,8 @@ from harness.exits import ENVIRONMENT
 from harness.loop.checker import objections
 from harness.loop.endings import Ended
 from harness.loop.run import Run
-from harness.memory import learn
+from harness.loop.standing import is_green, kept
+from harness.memory import MemoryFailed, learn
 from harness.repo import BranchExists, RepoError, free_branch, publish
 
 FINAL = 0
@@ -41,7 +43,7 @@ def finished(run: Run, n: int) -> IterationFinished:
     if it is None:
         raise AssertionError(f"iteration {n} was never started")
     results: list[GateResult] = [g.result for g in it.gates.values() if g.result is not None]
-    green = bool(results) and len(it.gates) == len(run.gates) and all(g.green for g in it.gates.values())
+    green = is_green(run, n)
     verdict = it.verdicts[-1] if it.verdicts else None
     accepted = green and verdict is not None and verdict.decision == "accept"
     lines = it.candidate.diff.insertions + it.candidate.diff.deletions if it.candidate else 0
@@ -77,7 +79,7 @@ def _feedback(
 def finish(run: Run, ended: Ended) -> Generator[Event, None, None]:
     """End the run: trip, learn, make the branch when there is a proof, and say how it ended."""
     run.cancel.close()
-    best = salvaged(run)
+    best = kept(run)
     if ended.tripped:
         name, value, limit, unit = ended.tripped
         yield BreakerTripped(name=name, value=value, limit=limit, unit=unit)
@@ -85,9 +87,10 @@ def finish(run: Run, ended: Ended) -> Generator[Event, None, None]:
     if ended.outcome == "succeeded" and best:
         try:
             branch = yield from _branch(run, best)
-        except RepoError as error:
+        except (RepoError, OSError) as error:
             what = f"proven, but the branch could not be made: {error}"
-            ended = Ended("failed", what, ENVIRONMENT, f"{error.fix}; then: loopwright resume RUN")
+            fix = getattr(error, "fix", "") or "mend that"
+            ended = Ended("failed", what, ENVIRONMENT, f"{fix}; then: loopwright resume RUN")
     yield from _remember(run, ended)
     yield RunFinished(
         outcome=ended.outcome,
@@ -103,19 +106,14 @@ def _remember(run: Run, ended: Ended) -> Generator[Event, None, None]:
     """Keep what the evidence taught, and count for the notes that were told whether they helped."""
     if run.state.learned:
         return
-    for note in run.shelf.keep(learn(run.history())):
+    try:
+        learned = run.shelf.keep(learn(run.history()))
+        run.shelf.credit((note.id for note in run.notes), helped=ended.outcome == "succeeded")
+    except (MemoryFailed, OSError) as error:  # what could not be remembered changes nothing of how the run ended
+        yield Notice(what="nothing was remembered", why=str(error))
+        return
+    for note in learned:
         yield NoteLearned(note=note.id, kind=note.kind, text=note.text)
-    run.shelf.credit((note.id for note in run.notes), helped=ended.outcome == "succeeded")
-
-
-def salvaged(run: Run) -> CandidateMade | None:
-    """The best candidate: one that is green but was never checked, else the best judged one, else the last."""
-    last = run.state.iterations[-1] if run.state.iterations else None
-    if last and last.candidate and not last.finished:
-        green = bool(last.gates) and all(gate.green for gate in last.gates.values())
-        if green or run.state.best is None:
-            return last.candidate
-    return run.state.best
 
 
 def _branch(run: Run, best: CandidateMade) -> Generator[Event, None, str]:
@@ -123,7 +121,16 @@ def _branch(run: Run, best: CandidateMade) -> Generator[Event, None, str]:
     intended = run.state.branch_intended
     while True:
         if intended is None:
-            commit = run.store.commit(best.tree, run.base.commit, message(run), date=int(time.time()))
+            commit = run.store.commit(
+                best.tree,
+                run.base.commit,
+                message(run, best.n),
+                date=int(time.time()),
+                trailers=(
+                    ("Loopwright-Run", run.id),
+                    ("Loopwright-Audit", f"{run.state.seq}:{run.state.head}"),
+                ),
+            )
             run.store.keep(run.id, FINAL, commit)
             branch = free_branch(run.repository, run.branch)
             intended = BranchIntended(branch=branch, tree=best.tree, commit=commit)
@@ -138,17 +145,16 @@ def _branch(run: Run, best: CandidateMade) -> Generator[Event, None, str]:
         return intended.branch
 
 
-def message(run: Run) -> str:
-    """The commit message: goal, evidence, and the trailers that tie it to the journal."""
-    state = run.state
+def message(run: Run, n: int) -> str:
+    """The commit message: the goal, quoted, and the evidence of iteration `n`."""
     title = run.goal.text.strip().splitlines()[0]
-    it = run.iteration(state.iterations[-1].n)
+    it = run.iteration(n)
     lines = [title if len(title) <= 72 else title[:71] + "…", ""]
     if run.goal.text.strip() != title:
-        lines += [run.goal.text.strip(), ""]
+        # indented: a line of the goal can then be no trailer and no divider
+        lines += [*(f"    {line}".rstrip() for line in run.goal.text.strip().splitlines()), ""]
     lines += ["Evidence, made by the harness in a clean room:"]
     lines += [f"- {gate.gate}: {gate.summary}" for gate in (it.gates.values() if it else ())]
     if it and it.verdicts:
         lines += [f"- checker ({it.verdicts[-1].model}): {it.verdicts[-1].decision}"]
-    lines += ["", f"Loopwright-Run: {run.id}", f"Loopwright-Audit: {state.seq}:{state.head}"]
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines)

@@ -5,18 +5,20 @@ import signal
 import socket
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from threading import Event as Flag
 from threading import Thread, current_thread, main_thread
 from typing import Literal
 
-from harness.events import CommandReceived, Event, RunFinished
-from harness.exits import DEFECT
+from harness.events import CommandReceived, Event, ModelRequested, RunFinished
+from harness.exits import DEFECT, LIMIT
 from harness.journal import Journal, JournalError, Record, apply
 from harness.loop.endings import out_of_time, stopped_by
 from harness.loop.engine import pursue
 from harness.loop.prepare import Ready
 from harness.loop.run import Run
+from harness.loop.standing import kept
+from sandboxes.base import SandboxError
 
 POLL = 0.25
 """Seconds between two looks at commands and clock."""
@@ -32,10 +34,12 @@ def drive(ready: Ready, journal: Journal, view: Callable[[Record], None] = lambd
     epoch = journal.claim(run.id, owner, ready.limits)
     run.state = journal.state(run.id)
 
+    show = _careful(view)
+
     def store(event: Event) -> None:
         for record in journal.append(run.id, epoch, event):
             run.state = apply(run.state, record)
-            view(record)
+            show(record)
 
     with ready.held, _supervised(run, journal):
         for event in ready.opening:
@@ -45,35 +49,65 @@ def drive(ready: Ready, journal: Journal, view: Callable[[Record], None] = lambd
         except JournalError:  # taken over, or no room to write: whoever cannot store an event stops at once
             raise
         except Exception as defect:
-            store(_defect(defect))
+            store(_defect(run, defect))
             raise
     if run.state.finished is None:
         raise AssertionError("the loop ended without an outcome")
-    run.engine.discard(run.id)
+    if not _goes_on(run.state.finished):
+        with suppress(SandboxError):  # the run has ended; what is left is for `loopwright gc`
+            run.engine.discard(run.id)
     return run.state.finished
+
+
+def _goes_on(finished: RunFinished) -> bool:
+    """Whether `resume` would go on in the maker's conversation, and so needs its work tree."""
+    return finished.outcome in ("cancelled", "failed") or finished.exit_code == LIMIT
+
+
+def _careful(view: Callable[[Record], None]) -> Callable[[Record], None]:
+    """A view that is switched off when it fails (its pipe was closed): nobody looking on is no reason to stop."""
+    broken = False
+
+    def show(record: Record) -> None:
+        nonlocal broken
+        if not broken:
+            try:
+                view(record)
+            except (OSError, ValueError):
+                broken = True
+
+    return show
 
 
 def _drain(run: Run, journal: Journal, store: Callable[[Event], None]) -> None:
     loop = pursue(run)
     event: Event | None = next(loop, None)
     while event is not None:
+        if isinstance(event, ModelRequested) and (cause := run.cancel.take()):
+            event = loop.throw(cause)  # announced and not sent: a reservation nobody would ever lift
+            continue
         store(event)
         for command in journal.commands(run.id, run.state.acknowledged):
             store(
                 CommandReceived(command=command.id, kind=command.kind, principal=command.principal, text=command.text)
             )
-            if command.kind == "steer":
-                run.words.append(command.text)
+            match command.kind:
+                case "steer":
+                    run.words.append(command.text)
+                case "stop":
+                    run.cancel.set(stopped_by("stop"))
         cause = run.cancel.take()
         event = loop.throw(cause) if cause else next(loop, None)
 
 
-def _defect(defect: Exception) -> RunFinished:
+def _defect(run: Run, defect: Exception) -> RunFinished:
+    best = kept(run)
     return RunFinished(
         outcome="failed",
         reason=f"a defect of the harness: {type(defect).__name__}: {defect}",
         exit_code=DEFECT,
-        next_step="please report it with the output of: loopwright log RUN",
+        next_step=f"please report it with the output of: loopwright log {run.id}",
+        best=best.commit if best else None,
     )
 
 
@@ -89,8 +123,9 @@ def _supervised(run: Run, journal: Journal) -> Iterator[None]:
                 run.cancel.set(out_of_time(int(time.monotonic() - run.started), run.goal.limits.seconds))
             if signals:
                 run.cancel.set(stopped_by(signals[0]))
-            if any(c.kind == "stop" for c in journal.commands(run.id, run.state.acknowledged)):
-                run.cancel.set(stopped_by("stop"))
+            with suppress(JournalError):  # the loop's own thread will say it
+                if any(c.kind == "stop" for c in journal.commands(run.id, run.state.acknowledged)):
+                    run.cancel.set(stopped_by("stop"))
             run.cancel.interrupt()
 
     def note(number: int, frame: object) -> None:

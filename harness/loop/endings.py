@@ -25,6 +25,11 @@ class Ended(Exception):
         self.outcome, self.reason, self.exit_code = outcome, reason, exit_code
         self.next_step, self.tripped = next_step, tripped
 
+    @property
+    def resumable(self) -> bool:
+        """Whether what ended the run lies outside of its work, so that it can simply go on later."""
+        return self.outcome in ("cancelled", "failed") or self.exit_code == LIMIT
+
 
 def stopped_by(how: Literal["stop", "SIGINT", "SIGTERM"]) -> Ended:
     """A person or the system ended the run."""

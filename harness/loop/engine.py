@@ -12,6 +12,7 @@ from harness.loop.judging import baseline, judge
 from harness.loop.limits import between_iterations, iterations_used
 from harness.loop.making import make
 from harness.loop.run import Run
+from harness.loop.standing import is_green, proven
 from harness.models import ModelError, OverBudget
 from harness.repo import RepoError
 from sandboxes.base import SandboxError
@@ -39,36 +40,40 @@ def iterate(run: Run) -> Generator[Event, None, Ended]:
         known = run.iteration(n)
         if known is None or known.finished is None:
             yield from iteration(run, n)
-        if accepted(run, n):
+        if proven(run):
             return Ended("succeeded", "every gate is green in a clean room, and the checker accepts", PROVEN)
     raise iterations_used(run.goal.limits)
 
 
 def iteration(run: Run, n: int) -> Generator[Event, None, None]:
-    """One iteration. What ends the run meanwhile is raised once the work tree is salvaged and, if it can be, judged."""
+    """One iteration. What ends the run meanwhile is raised once the work tree is salvaged and, if it can be, judged.
+
+    An iteration that a limit, a signal or the environment cut short stays open, so that `resume` goes on in it.
+    """
     between_iterations(run.state, run.goal.limits)
     stop = yield from make(run, n)
     candidate = worth_judging(run, n, stop)
     if candidate:
         yield from judge(run, candidate)
-        if is_green(run, n):
-            if stop and stop.outcome != "stuck":
-                raise stop
-            yield from check(run, candidate)
-    elif stop:
+    if stop and (stop.resumable or candidate is None):
         raise stop
+    if candidate and is_green(run, n) and not (stop and stop.outcome != "stuck"):
+        yield from check(run, candidate)
     yield finished(run, n)
-    if stop and not accepted(run, n):
+    if stop and not proven(run):
         raise stop
 
 
 def already_satisfied(run: Run) -> Ended | None:
-    """The goal names tests that have to pass, and at base they all do: nothing is left to make."""
+    """The goal is a set of tests that have to pass, and at base they all do: nothing is left to make.
+
+    A goal with criteria besides them is never satisfied by tests alone.
+    """
     results = run.state.baseline.values()
     passed = [test for result in results for test in result.passed]
     failed = [failure.id for result in results for failure in result.failures]
     wanted = run.goal.must_pass
-    if wanted and all(_has(passed, name) and not _has(failed, name) for name in wanted):
+    if wanted and not run.goal.criteria and all(_has(passed, name) and not _has(failed, name) for name in wanted):
         return Ended("already_satisfied", "every required test passes at base", PROVEN)
     return None
 
@@ -78,22 +83,10 @@ def worth_judging(run: Run, n: int, stop: Ended | None) -> CandidateMade | None:
     it = run.iteration(n)
     if it is None or it.candidate is None or it.candidate.tree == run.base.tree:
         return None
-    if stop and (stop.outcome == "cancelled" or run.cancel.cause is not None):
+    if stop and run.cancel.cause is not None:
         return None
     before = {other.candidate.tree for other in run.state.iterations if other.n < n and other.candidate}
     return None if it.candidate.tree in before else it.candidate
-
-
-def is_green(run: Run, n: int) -> bool:
-    """Whether every gate is green for iteration `n`'s candidate, and every gate has spoken."""
-    it = run.iteration(n)
-    return it is not None and all(gate.name in it.gates and it.gates[gate.name].green for gate in run.gates)
-
-
-def accepted(run: Run, n: int) -> bool:
-    """Whether iteration `n` ended in a proof."""
-    it = run.iteration(n)
-    return it is not None and it.finished is not None and it.finished.green and it.finished.accepted
 
 
 def _has(tests: Iterable[str], name: str) -> bool:

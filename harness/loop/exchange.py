@@ -25,7 +25,10 @@ def begin(sandbox: Sandbox) -> None:
 
 def begun(sandbox: Sandbox) -> bool:
     """Whether this work tree is one that a maker began in, and not a fresh one in its place."""
-    return sandbox.run(["git", "rev-parse", "--quiet", "--verify", BEGUN], timeout=60).exit_code == 0
+    result = sandbox.run(["git", "rev-parse", "--quiet", "--verify", BEGUN], timeout=60)
+    if result.exit_code not in (0, 1):  # no answer is not a no: a no would lay the tree out anew
+        raise SandboxGone("the work tree does not answer", result.stdout[-300:].decode(errors="replace"))
+    return result.exit_code == 0
 
 
 def take(sandbox: Sandbox, store: Store, base: str) -> Received:

@@ -4,9 +4,11 @@ import time
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 
+import msgspec
+
 import gates
 from gates import Change, Diff, Gate, GateResult, Room, cache_key, is_green, new_failures, old_failures
-from harness.events import CandidateMade, Event, GateFinished, GateStarted, Place, SandboxOpened
+from harness.events import CandidateMade, Event, GateFinished, GateStarted, Notice, Place, SandboxClosed, SandboxOpened
 from harness.exits import ENVIRONMENT
 from harness.loop.endings import Ended
 from harness.loop.exchange import put
@@ -26,6 +28,12 @@ def baseline(run: Run) -> Generator[Event, None, None]:
                 ENVIRONMENT,
                 f"make it run first, or take it out of [gates]\n{result.output[-1500:]}".strip(),
             )
+        if result.status == "fail" and gate.kind == "command" and not run.state.iterations:
+            yield Notice(
+                what=f"the gate {gate.name} fails at base: {result.summary}",
+                why="its exit status cannot tell new failures from old ones, so a candidate has to make it pass",
+                fix=f"mend it first, or set required = false in [gates.{gate.name}]",
+            )
 
 
 def judge(run: Run, candidate: CandidateMade) -> Generator[Event, None, None]:
@@ -43,8 +51,8 @@ def diff_of(run: Run, candidate: CandidateMade) -> Diff:
 
 
 def _judge(run: Run, place: Place, n: int, tree: str, diff: Diff) -> Generator[Event, None, None]:
-    done = run.state.baseline if place == "base" else _finished(run, n)
-    opened: list[SandboxOpened] = []
+    done = run.state.baseline if place == "base" else _results(run, n)
+    opened: list[SandboxOpened | SandboxClosed] = []
     room = Room(
         base=run.base.tree,
         head=tree,
@@ -57,23 +65,32 @@ def _judge(run: Run, place: Place, n: int, tree: str, diff: Diff) -> Generator[E
         baseline={} if place == "base" else run.state.baseline,
     )
     for gate in gates.order(run.gates):
-        if gate.name in done:
+        if gate.name in done and done[gate.name].status not in ("error", "timeout"):
             continue
-        key = cache_key(gate, room, run.image)
+        key = cache_key(gate, room, _environment(run))
         known = run.recall(key)
         if known is not None and known.result is not None:
             yield _finish(run, place, n, gate, tree, key, known.result, cached=True)
             continue
         yield GateStarted(place=place, iteration=n, gate=gate.name, tree=tree)
         result = gates.run(gate, room)
+        if result.died and run.cancel.cause is None:  # the room's death says nothing about the tree: once more
+            result = gates.run(gate, room)
         yield from opened
         opened.clear()
         yield _finish(run, place, n, gate, tree, key, result, cached=False)
 
 
-def _finished(run: Run, n: int) -> dict[str, GateFinished]:
+def _results(run: Run, n: int) -> dict[str, GateResult]:
     iteration = run.iteration(n)
-    return dict(iteration.gates) if iteration else {}
+    found = iteration.gates if iteration else {}
+    return {name: gate.result for name, gate in found.items() if gate.result is not None}
+
+
+def _environment(run: Run) -> str:
+    """What decides a result besides gate and trees: image, the sandbox's configuration, and the commit (a build may
+    ask git for it)."""
+    return f"{run.image} {run.base.commit} {msgspec.json.encode(run.config.sandbox).decode()}"
 
 
 def _finish(
@@ -89,7 +106,7 @@ def _finish(
         key=key if lasting else "",
         status=result.status,
         summary=result.summary,
-        green=is_green(result, base) or not gate.required,
+        green=is_green(result, base) or not (gate.required or _blocked(result)),
         new_failures=tuple(f.id for f in new_failures(result, base)) if place == "candidate" else (),
         baseline_failures=tuple(f.id for f in old_failures(result, base) or ())
         if place == "candidate"
@@ -101,8 +118,12 @@ def _finish(
     )
 
 
+def _blocked(result: GateResult) -> bool:
+    return any(violation.severity == "block" for violation in result.violations)
+
+
 @contextmanager
-def _clean_room(run: Run, tree: str, opened: list[SandboxOpened]) -> Iterator[Sandbox]:
+def _clean_room(run: Run, tree: str, opened: list[SandboxOpened | SandboxClosed]) -> Iterator[Sandbox]:
     begun = time.monotonic()
     sandbox = run.engine.open(run.spec("gates"))
     run.cancel.busy.add(sandbox.interrupt)
@@ -115,3 +136,4 @@ def _clean_room(run: Run, tree: str, opened: list[SandboxOpened]) -> Iterator[Sa
     finally:
         run.cancel.busy.discard(sandbox.interrupt)
         sandbox.close()
+        opened.append(SandboxClosed(sandbox=sandbox.id))

@@ -3,7 +3,7 @@
 from collections.abc import Generator
 
 from harness.agent import maker_tools
-from harness.events import CandidateMade, DiffStat, Event, IterationStarted, Notice
+from harness.events import CandidateMade, DiffStat, Event, IterationStarted, Notice, SandboxClosed
 from harness.exits import BLOCKED, UNPROVEN
 from harness.loop.brief import first_message
 from harness.loop.endings import Ended
@@ -21,7 +21,7 @@ LIVES = 3
 
 def make(run: Run, n: int) -> Generator[Event, None, Ended | None]:
     """Bring iteration `n` to its candidate. Returns what ended the run meanwhile, after salvaging the work tree."""
-    if (known := run.iteration(n)) and known.candidate:
+    if (known := run.iteration(n)) and known.candidate and known.ending:
         return stop_of(run, known.ending, known.detail)
     if not known:
         best = run.state.best
@@ -68,7 +68,7 @@ def _live(run: Run, n: int) -> Generator[Event, None, Ended | None]:
     try:
         iteration = run.iteration(n)
         talks = iteration.conversations if iteration else ()
-        parent = run.state.best
+        parent = (iteration.candidate if iteration else None) or run.state.best
         if talks and begun(sandbox):
             name = talks[-1]
         else:
@@ -85,11 +85,13 @@ def _live(run: Run, n: int) -> Generator[Event, None, Ended | None]:
             stop = run.ended_by(error)
         except Ended as cause:
             stop = cause
+        run.cancel.busy.discard(sandbox.interrupt)  # whatever comes now, finished work is taken out first
         yield from _salvage(run, n, sandbox)
-        return stop
     finally:
         run.cancel.busy.discard(sandbox.interrupt)
         sandbox.close()
+    yield SandboxClosed(sandbox=sandbox.id)
+    return stop
 
 
 def _salvage(run: Run, n: int, sandbox: Sandbox) -> Generator[Event, None, None]:

@@ -9,7 +9,7 @@ import msgspec
 import gates
 from gates import Gate, GateUnknown
 from gates.detect import complete
-from harness.clean import Cleaner
+from harness.clean import Cleaner, clean
 from harness.config import Config, ConfigError, Places, limits, settle
 from harness.events import Notice
 from harness.goal import Criterion, Goal, slug
@@ -49,12 +49,12 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     notices: tuple[Notice, ...]
 
 
-def plan(wish: Wish, places: Places, clean: Cleaner) -> Plan:
+def plan(wish: Wish, places: Places, cleaner: Cleaner) -> Plan:
     """Check a wish against repository and configuration.
 
     Raises `RepoError` (no repository, no base, branch taken), `ConfigError`.
     """
-    text = clean(wish.text).strip()
+    text = cleaner(wish.text).strip()
     if not text:
         raise ConfigError("the goal is empty", "there is nothing to pursue", "say in a sentence what is wanted")
     repository = discover(wish.repo)
@@ -63,6 +63,7 @@ def plan(wish: Wish, places: Places, clean: Cleaner) -> Plan:
         raise ConfigError(
             f"the branch {wish.branch} exists already", "no branch is ever moved", f"choose another, for example {free}"
         )
+    _printable(repository.root, wish.branch or "")
     store = Store(places.home, repository)
     store.adopt(base)
     config, source = settle(lambda path: store.file(base.tree, path), places.settings, wish.overrides)
@@ -75,15 +76,41 @@ def plan(wish: Wish, places: Places, clean: Cleaner) -> Plan:
         limits=limits(config),
         source=wish.source,
     )
+    wanted = _gates(config, store, base)
+    if wish.must_pass and not any(gate.kind == "pytest" and gate.required for gate in wanted):
+        raise ConfigError(
+            "--must-pass needs a pytest gate that is required",
+            "no other gate can tell which test passed",
+            'give [gates.tests] the kind "pytest"',
+        )
+    settings = Settings(config=config, gates=wanted, source=source)
+    written = msgspec.json.encode(settings).decode()
+    if cleaner(written) != written:
+        raise ConfigError(
+            f"{source} holds what looks like a credential, or invisible characters",
+            "it would be redacted in the journal, and a resumed run would be another one",
+            "take it out: no secret enters a sandbox",
+        )
     return Plan(
         goal=goal,
         repository=repository,
         base=base,
         branch=wish.branch or free_branch(repository, f"loopwright/{slug(text)}"),
         store=store,
-        settings=Settings(config=config, gates=_gates(config, store, base), source=source),
+        settings=settings,
         notices=tuple(Notice(what=n.what, why=n.why, fix=n.fix) for n in base.notices),
     )
+
+
+def _printable(root: Path, branch: str) -> None:
+    """What the journal keeps has to come back as it was, and it keeps clean text only."""
+    for what, text in (("the repository's path", str(root)), ("the branch", branch)):
+        if clean(text) != text:
+            raise ConfigError(
+                f"{what} cannot be used: {clean(text)}",
+                "it has control or invisible characters, or is no UTF-8",
+                "rename it",
+            )
 
 
 def _gates(config: Config, store: Store, base: Base) -> tuple[Gate, ...]:
@@ -97,6 +124,10 @@ def _gates(config: Config, store: Store, base: Base) -> tuple[Gate, ...]:
             gates.kind(kind)
         except GateUnknown as unknown:
             raise ConfigError(f"[gates.{name}] cannot be used", str(unknown), "correct its kind") from None
+        if not table.required and kind in ("integrity", "security"):
+            raise ConfigError(
+                f"[gates.{name}] cannot be optional", f"{kind} guards the evidence itself", "remove required = false"
+            )
         if kind == "command" and not table.command:
             raise ConfigError(f"[gates.{name}] has no command", "", "say what it runs: command = ...")
         made.append(Gate(name=name, kind=kind, command=table.command, timeout=table.timeout, required=table.required))

@@ -3,6 +3,7 @@
 import getpass
 import secrets
 import string
+import time
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -15,11 +16,11 @@ from gates import Rules
 from harness.clean import Cleaner
 from harness.config import Config, ConfigError, Places
 from harness.events import Event, GateFinished, NotesInjected, Role, RunCreated
-from harness.goal import Limits
-from harness.journal import Journal, RunHeld, State
+from harness.goal import MICRO, Limits
+from harness.journal import Journal, State
 from harness.loop.plan import Plan, Settings
 from harness.loop.run import Run, Voice
-from harness.memory import Shelf, select
+from harness.memory import Note, Shelf, select
 from harness.models import Ledger, MessagesModel, load
 from harness.repo import (
     Base,
@@ -91,12 +92,12 @@ def reopen(
 
     Raises `RunHeld` when another process has it.
     """
+    held = ExitStack()
+    held.enter_context(journal.hold(run_id))  # first: what a dying process still stores has to be read
     state = journal.state(run_id)
     created = state.created
     if created is None:
         raise AssertionError(f"run {run_id} has no first event")
-    if journal.is_held(run_id):
-        raise RunHeld(run_id)
     settings = msgspec.json.decode(created.settings, type=Settings)
     repository = discover(Path(created.repo))
     base = Base(commit=created.base, tree=created.base_tree, ref=created.base_ref)
@@ -110,8 +111,6 @@ def reopen(
         settings=settings,
         notices=(),
     )
-    held = ExitStack()
-    held.enter_context(journal.hold(run_id))
     voices = _voices(settings.config, places)
     run = _run(run_id, plan, created.image, voices, engine_of(places), places, journal, clean, state)
     return Ready(run=run, held=held, resumed=True, limits=raised)
@@ -137,11 +136,10 @@ def _voices(config: Config, places: Places) -> dict[Role, Voice]:
 
 
 def warm(run: Run) -> None:
-    """Import the SDK and make the clients beside the sandbox, which takes as long."""
-    for voice in run.voices.values():
-        model = voice.model
-        if isinstance(model, MessagesModel):
-            Thread(target=model.warm, name="warm", daemon=True).start()
+    """Import the SDK and make the maker's client beside the sandbox, which takes as long."""
+    model = run.voices["maker"].model
+    if isinstance(model, MessagesModel):
+        Thread(target=model.warm, name="warm", daemon=True).start()
 
 
 def _image(engine: sandboxes.Engine, plan: Plan, log: Callable[[str], None]) -> str:
@@ -197,16 +195,25 @@ def _run(
         rules=rules,
         voices=voices,
         ledger=Ledger(plan.goal.limits.micro_usd, plan.goal.limits.tokens, spent=state.cost, tokens=state.usage.total),
-        notes=select(shelf.load(), plan.goal),
+        notes=_told(shelf, plan, state),
         state=state,
         shelf=shelf,
         engine=engine,
         recall=recall,
         history=lambda: journal.read(run_id),
         clean=clean,
+        started=time.monotonic() - state.active / MICRO,
     )
     warm(run)
     return run
+
+
+def _told(shelf: Shelf, plan: Plan, state: State) -> tuple[Note, ...]:
+    """The notes that makers are told: those chosen when the run began, also after it is resumed."""
+    notes = shelf.load()
+    if state.epoch == 0:
+        return select(notes, plan.goal)
+    return tuple(note for note in notes if note.id in state.notes)
 
 
 def _principal() -> str:

@@ -52,9 +52,9 @@ class Cancel:
         self._told = True
         self.busy.clear()
 
-    def wait(self, seconds: float) -> None:
-        """Sleep, but not past a wish to stop."""
-        self.flag.wait(seconds)
+    def wait(self, seconds: float) -> bool:
+        """Sleep, but not past a wish to stop; whether there is one."""
+        return self.flag.wait(seconds)
 
 
 @dataclass(frozen=True)
@@ -92,6 +92,7 @@ class Run:
     words: list[str] = field(default_factory=list)
     """What a supervisor wants said to the maker, not said yet."""
     started: float = field(default_factory=time.monotonic)
+    """Monotonic time from which the wall clock counts: for a resumed run earlier than now."""
     cancel: Cancel = field(default_factory=Cancel)
     _seed: Path | None = None
 

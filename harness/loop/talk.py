@@ -56,7 +56,7 @@ def converse(
                 error_percent=run.goal.limits.error_percent,
                 error_window=run.goal.limits.error_window,
             ),
-            inbox=run.steering,
+            inbox=run.steering if role == "maker" else tuple,
             pressure=run.pressure,
             schema=schema,
         )
