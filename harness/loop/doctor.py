@@ -3,8 +3,8 @@
 import shutil
 import subprocess
 
-from harness.config import Places, settle
-from harness.models import MessagesModel, UnpricedModel, load
+from harness.config import ConfigError, Places, settle
+from harness.models import CatalogError, MessagesModel, UnpricedModel, load
 from sandboxes import Check
 
 DISK_GB = 5
@@ -19,8 +19,10 @@ def examine(places: Places) -> tuple[Check, ...]:
 
 
 def _git() -> Check:
-    found = subprocess.run(["git", "--version"], capture_output=True, text=True, check=False)
-    version = found.stdout.strip() or "git does not answer"
+    try:
+        version = subprocess.run(["git", "--version"], capture_output=True, text=True, check=False).stdout.strip()
+    except OSError:
+        version = "git does not answer"
     numbers = tuple(int(part) for part in version.rsplit(" ", 1)[-1].split(".")[:2] if part.isdigit())
     return Check(
         name="git",
@@ -44,8 +46,11 @@ def _disk(places: Places) -> Check:
 
 
 def _models(places: Places) -> tuple[Check, ...]:
-    catalog = load(places.models)
-    config, _ = settle(lambda path: None, places.settings)
+    try:
+        catalog = load(places.models)
+        config, _ = settle(lambda path: None, places.settings)
+    except (CatalogError, ConfigError) as error:
+        return (Check(name="prices", ok=False, what=error.what, why=error.why, fix=error.fix),)
     rows = [Check(name="prices", ok=True, what=f"{len(catalog.profiles)} models, as of {catalog.dated}")]
     for role, name in (("maker", config.models.maker), ("checker", config.models.checker)):
         try:

@@ -127,7 +127,7 @@ def _tables(path: Path) -> tuple[dict[str, dict[str, Any]], str]:
         found = re.search(r"line (\d+)", str(error))
         line = int(found[1]) if found else 0
         raise CatalogError(
-            f"{path} is not TOML", f"line {line}: {error}", "Correct that line.", path=path, line=line
+            f"{path} is not TOML", str(error), "Correct that line.", path=path, line=line
         ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise CatalogError(f"{path} cannot be read", str(error), "It must be UTF-8.", path=path) from None
