@@ -5,7 +5,8 @@ import os
 import click
 
 from harness.config import places
-from harness.journal import Journal
+from harness.exits import LIMIT
+from harness.journal import Journal, Summary
 
 
 @click.command()
@@ -34,9 +35,14 @@ def gc(everything: bool) -> None:
     where = places()
     journal = Journal(where.home / "journal.db")
     keep = frozenset(
-        row.run for row in journal.runs() if not row.outcome and (not everything or journal.is_held(row.run))
+        row.run for row in journal.runs() if journal.is_held(row.run) or (_goes_on(row) and not everything)
     )
     removed = engine_of(where).gc(keep, where.home / "seeds" if everything else None)
     for name in removed:
         click.echo(f"removed {name}")
     click.echo(f"{len(removed)} things removed" if removed else "nothing to remove")
+
+
+def _goes_on(row: Summary) -> bool:
+    """Whether `resume` would go on in the run's work tree."""
+    return row.outcome in (None, "cancelled", "failed") or row.exit_code == LIMIT

@@ -126,9 +126,7 @@ def _tables(path: Path) -> tuple[dict[str, dict[str, Any]], str]:
     except tomllib.TOMLDecodeError as error:
         found = re.search(r"line (\d+)", str(error))
         line = int(found[1]) if found else 0
-        raise CatalogError(
-            f"{path} is not TOML", str(error), "Correct that line.", path=path, line=line
-        ) from None
+        raise CatalogError(f"{path} is not TOML", str(error), "Correct that line.", path=path, line=line) from None
     except (OSError, UnicodeDecodeError) as error:
         raise CatalogError(f"{path} cannot be read", str(error), "It must be UTF-8.", path=path) from None
     _known(path, "the file", raw, ("dated", "models"))
