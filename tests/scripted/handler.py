@@ -53,7 +53,11 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:  # noqa: N802 - the name is the base class's
         arrived = time.monotonic_ns()
-        raw = self.rfile.read(int(self.headers.get("Content-Length", "0")))
+        length = int(self.headers.get("Content-Length", "0"))
+        raw = self.rfile.read(length)
+        if len(raw) < length:  # the client died while it spoke: nothing was said
+            self.close_connection = True
+            return
         path = self.path.split("?")[0]
         if not self._authorised():
             self._json(401, wire.error(401, "invalid x-api-key"))
