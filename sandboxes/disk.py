@@ -9,6 +9,8 @@ RESERVE_MB = 512
 """What always stays free on the host's file system, whatever a sandbox is allowed."""
 INODE = 4_096
 """What an empty file counts: there are only so many inodes, too (ext4 makes one for 16 KB)."""
+SLACK = 4 * MB
+"""What the file system may still add of itself to files that were written (extents, late allocation)."""
 SHARE = 20.0
 """A measurement is made at most so often that it takes a twentieth of the time."""
 
@@ -34,9 +36,11 @@ class Watch:
         if used <= self._limit and not full:
             self._last = None
             return False
-        grown = self._last is None or used > self._last
-        self._last = used
-        return grown
+        if self._last is None or used > self._last + SLACK:
+            self._last = used
+            return True
+        self._last = min(self._last, used)
+        return False
 
     def _full(self) -> bool:
         try:

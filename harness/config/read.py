@@ -1,0 +1,90 @@
+"""From TOML to the effective configuration: keys checked, layers merged, the ceiling kept."""
+
+import difflib
+import tomllib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, get_args, get_origin
+
+import msgspec
+
+from harness.config.errors import ConfigError
+from harness.config.sense import check_ceiling, check_sense
+from harness.config.tables import FILE, Config, GateTable
+from harness.goal import MICRO, Limits
+
+
+def parse(data: bytes, source: str) -> dict[str, Any]:
+    """The tables of one TOML file, its keys checked. Raises `ConfigError` naming line or nearest known key."""
+    try:
+        tables = tomllib.loads(data.decode())
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{source} is not valid TOML", str(error), "correct the line it names") from None
+    if Path(source).name == "pyproject.toml":
+        tables = tables.get("tool", {}).get("loopwright", {})
+    _check_keys(tables, Config, source, "")
+    try:
+        msgspec.convert(tables, Config)
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"{source} has a wrong value", str(error), "give the key a value of that type") from None
+    return tables
+
+
+def settle(
+    file: Callable[[str], bytes | None], settings: Path, overrides: Mapping[str, Any] | None = None
+) -> tuple[Config, str]:
+    """The effective configuration and where its repository part came from.
+
+    `file` reads a path of the base commit; `overrides` are the command line's, which may pass the ceiling.
+    Raises `ConfigError`.
+    """
+    user = parse(settings.read_bytes(), str(settings)) if settings.is_file() else {}
+    source, repository = "defaults", {}
+    for name in (FILE, "pyproject.toml"):
+        data = file(name)
+        if data is not None and (tables := parse(data, name)):
+            source, repository = name, tables
+            break
+    if "ceiling" in repository:
+        raise ConfigError(f"{source} sets [ceiling]", "a ceiling is the user's", f"set it in {settings}")
+    merged = _merge(user, repository)
+    check_ceiling(msgspec.convert(merged, Config), source, settings)
+    config = msgspec.convert(_merge(merged, overrides or {}), Config)
+    check_sense(config, source)
+    return config, source
+
+
+def limits(config: Config) -> Limits:
+    """The run's limits, in the integers the journal keeps."""
+    table = config.limits
+    return Limits(
+        iterations=table.iterations,
+        micro_usd=round(table.usd * MICRO),
+        tokens=table.tokens,
+        seconds=round(table.minutes * 60),
+        turns=table.turns,
+    )
+
+
+def _merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    result = dict(below)
+    for key, value in above.items():
+        nested = isinstance(value, dict) and key != "gates" and isinstance(result.get(key), dict)
+        result[key] = _merge(result[key], value) if nested else value
+    return result
+
+
+def _check_keys(table: Mapping[str, Any], kind: type[msgspec.Struct], source: str, path: str) -> None:
+    fields = {field.name: field.type for field in msgspec.structs.fields(kind)}
+    for key, value in table.items():
+        if key not in fields:
+            near = difflib.get_close_matches(key, fields, n=1)
+            fix = f"did you mean {path}{near[0]}?" if near else f"known here: {', '.join(sorted(fields))}"
+            raise ConfigError(f"{source} has the unknown key {path}{key}", "", fix)
+        inner: Any = fields[key]
+        if isinstance(inner, type) and issubclass(inner, msgspec.Struct) and isinstance(value, dict):
+            _check_keys(value, inner, source, f"{path}{key}.")
+        elif get_origin(inner) is dict and get_args(inner)[1] is GateTable and isinstance(value, dict):
+            for name, gate in value.items():
+                if isinstance(gate, dict):
+                    _check_keys(gate, GateTable, source, f"{path}{key}.{name}.")

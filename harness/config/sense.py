@@ -1,0 +1,48 @@
+"""Whether the values make sense together: numbers that bound, the user's ceiling, two models."""
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+
+from harness.config.errors import ConfigError
+from harness.config.tables import FILE, Config
+
+
+def _numbers(config: Config) -> Iterator[tuple[str, float, float]]:
+    """Every number that bounds something: where it stands, its value, and the least that makes sense."""
+    limits, sandbox = config.limits, config.sandbox
+    tiny = 1e-9
+    yield from ((f"limits.{name}", getattr(limits, name), 1) for name in ("iterations", "tokens", "turns"))
+    yield from ((f"limits.{name}", getattr(limits, name), tiny) for name in ("usd", "minutes"))
+    yield from (("sandbox.memory_mb", sandbox.memory_mb, 64), ("sandbox.cpus", sandbox.cpus, 0.01))
+    yield from (("sandbox.pids", sandbox.pids, 16), ("sandbox.disk_mb", sandbox.disk_mb, 16))
+    yield from (
+        ("sandbox.command_timeout", sandbox.command_timeout, 1),
+        ("models.max_tokens", config.models.max_tokens, 1),
+    )
+    yield from ((f"gates.{name}.timeout", gate.timeout, 1) for name, gate in config.gates.items())
+
+
+def check_ceiling(config: Config, source: str, settings: Path) -> None:
+    wanted, ceiling = config.limits, config.ceiling
+    for name in ("usd", "minutes", "iterations"):
+        if not getattr(wanted, name) <= getattr(ceiling, name):  # so that nan is above every ceiling
+            raise ConfigError(
+                f"{source} asks for limits.{name} = {getattr(wanted, name)}",
+                f"your ceiling is {getattr(ceiling, name)}",
+                f"lower it, raise ceiling.{name} in {settings}, or pass the limit on the command line",
+            )
+
+
+def check_sense(config: Config, source: str) -> None:
+    for path, value, least in _numbers(config):
+        if not (math.isfinite(value) and value >= least):
+            raise ConfigError(
+                f"{path} is {value}", "a limit is above zero" if least < 1 else f"the least is {least}", "correct it"
+            )
+    if config.models.maker == config.models.checker:
+        raise ConfigError(
+            f"maker and checker are both {config.models.maker}",
+            "a model that judges its own work proves nothing",
+            f"name another model as models.checker in {FILE if source == 'defaults' else source}",
+        )

@@ -1,0 +1,74 @@
+"""What can be configured: one frozen table per section of `loopwright.toml`, with its defaults."""
+
+import msgspec
+
+FILE = "loopwright.toml"
+
+
+class SandboxTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[sandbox]`: the image, how it is set up (with network, cached), and the limits of a container."""
+
+    image: str = "auto"
+    setup: tuple[str, ...] = ()
+    env: dict[str, str] = {}
+    memory_mb: int = 2_048
+    cpus: float = 2.0
+    pids: int = 512
+    disk_mb: int = 4_096
+    command_timeout: int = 120
+
+
+class GateTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[gates.NAME]`: one gate. `kind` defaults to the gate's name where that is a kind, else to `command`."""
+
+    kind: str = ""
+    command: str | None = None
+    timeout: int = 600
+    required: bool = True
+
+
+class ModelsTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[models]`: which model makes, which (another one) checks."""
+
+    maker: str = "claude-sonnet-5-5"
+    checker: str = "claude-opus-5-5"
+    max_tokens: int = 16_000
+
+
+class LimitsTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[limits]`: how far a run may go."""
+
+    iterations: int = 6
+    usd: float = 5.0
+    minutes: float = 60.0
+    tokens: int = 20_000_000
+    turns: int = 150
+
+
+class CeilingTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[ceiling]`, user's settings only: what no repository's configuration may exceed."""
+
+    usd: float = 20.0
+    minutes: float = 240.0
+    iterations: int = 20
+
+
+class ScopeTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[scope]`: globs of what may change, what is protected besides the built-in list, editable tests."""
+
+    paths: tuple[str, ...] = ("**",)
+    protected: tuple[str, ...] = ()
+    may_edit_tests: tuple[str, ...] = ()
+
+
+class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Everything a repository or a user can set. Defaults work for a Python repository with tests."""
+
+    sandbox: SandboxTable = SandboxTable()
+    gates: dict[str, GateTable] = {}
+    """Empty: detected from the base tree."""
+    models: ModelsTable = ModelsTable()
+    limits: LimitsTable = LimitsTable()
+    ceiling: CeilingTable = CeilingTable()
+    scope: ScopeTable = ScopeTable()
+    instructions: tuple[str, ...] = ("AGENTS.md", "CLAUDE.md")

@@ -1,0 +1,65 @@
+"""Iterations and what they leave: candidates, notes, the branch."""
+
+import msgspec
+
+from harness.events.base import Fact
+
+
+class DiffStat(msgspec.Struct, frozen=True, kw_only=True):
+    files: int = 0
+    insertions: int = 0
+    deletions: int = 0
+
+
+class IterationStarted(Fact, frozen=True, kw_only=True, tag="iteration.started"):
+    n: int
+    parent: str
+    """The commit whose tree the maker starts from."""
+    model: str
+
+
+class IterationFinished(Fact, frozen=True, kw_only=True, tag="iteration.finished"):
+    bulk = ("feedback",)
+    n: int
+    ending: str
+    """Why the maker's conversation ended: finish, blocked, quiet, limit, stuck, context, refused, error."""
+    green: bool
+    accepted: bool
+    score: tuple[int, ...] = ()
+    fingerprint: str = ""
+    """Digest of the failures; equal fingerprints in a row are no progress."""
+    feedback: str = ""
+    """What the next iteration's maker is told."""
+
+
+class CandidateMade(Fact, frozen=True, kw_only=True, tag="candidate.made"):
+    n: int
+    commit: str
+    tree: str
+    parent: str
+    diff: DiffStat
+    paths: tuple[str, ...] = ()
+
+
+class NotesInjected(Fact, frozen=True, kw_only=True, tag="notes.injected"):
+    notes: tuple[str, ...]
+
+
+class NoteLearned(Fact, frozen=True, kw_only=True, tag="note.learned"):
+    note: str
+    kind: str
+    text: str
+
+
+class BranchIntended(Fact, frozen=True, kw_only=True, tag="branch.intended"):
+    """Written before the one effect on the user's repository."""
+
+    branch: str
+    tree: str
+    commit: str
+
+
+class BranchMade(Fact, frozen=True, kw_only=True, tag="branch.made"):
+    branch: str
+    tree: str
+    commit: str
