@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 # One more worker than cores: many tests wait for containers.
 JOBS ?= $(shell echo $$(( $$(nproc 2>/dev/null || echo 2) + 1 )))
 
-.PHONY: help install docker docker-stop image demo test lint bench build clean
+.PHONY: help install docker docker-stop image demo test soak lint bench build clean
 
 help: ## show the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | column -t -s "$$(printf '\t')"
@@ -39,6 +39,9 @@ lint: install ## ruff, mypy, the rooms' contract
 
 test: lint image ## every check and every test
 	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal
+
+soak: image ## the same at full size: minutes, gigabytes, hundreds of kills
+	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m soak
 
 bench: image ## the table of measured figures
 	@$(BIN)/python -m bench
