@@ -69,20 +69,16 @@ def test_random_kills(house: House, play: Play, seed: int) -> None:
         args = ["run", GOAL, "--progress", "none", "--max-cost", "100"]  # every kill may cost a whole reservation
         runs += 1
         while True:
-            process = house.start(*args)
-            try:
-                process.wait(timeout=0.15 + min(chance.expovariate(1.2), 10.0))
-            except subprocess.TimeoutExpired:
-                process.send_signal(signal.SIGKILL)
-                process.communicate()
+            process = house.fork(*args)
+            if not process.wait(min(chance.expovariate(1.2), 10.0)):
+                process.kill()
                 kills += 1
                 check_chain(house)
                 begun = house.journal.runs()
                 if begun and len(begun) == runs:
                     args = ["resume", begun[0].run, "--progress", "none"]
                 continue
-            out, err = process.communicate()
-            assert process.returncode == 0, f"seed {seed}: {out}{err}"
+            assert process.returncode == 0, f"seed {seed}: {process.output()}"
             break
     finished = [row for row in house.journal.runs() if row.outcome]
     assert all(row.outcome == "succeeded" for row in finished)
