@@ -1,5 +1,6 @@
 """What tests of whole runs share: the base image, repositories, a scripted model and the real command."""
 
+import fcntl
 import os
 import shutil
 import sqlite3
@@ -160,9 +161,20 @@ def sample(root: Path) -> House:
 def warm_journal(tmp_path_factory: pytest.TempPathFactory, base_image: str) -> Path:
     """A journal that knows what the gates find on the sample, as after a first run, and no run.
 
-    Results are found by content key whatever run they came from, so every test's first run has its baseline.
+    Results are found by content key whatever run they came from, so every test's first run has its baseline. The
+    workers of one test run share it: the first one that needs it makes it.
     """
-    made = sample(tmp_path_factory.mktemp("warm"))
+    own = tmp_path_factory.getbasetemp()
+    shared = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+    warm = shared / "warm.db"
+    with (shared / "warm.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not warm.exists():
+            _judge_once(sample(tmp_path_factory.mktemp("warm")), warm)
+    return warm
+
+
+def _judge_once(made: House, journal: Path) -> None:
     made.environ |= {"ANTHROPIC_BASE_URL": "http://127.0.0.1:9"}
     quick = made.run("--max-cost", "0.000001")
     assert quick.code == 5, quick.err  # stopped before its first call: the baseline is all there is
@@ -173,7 +185,7 @@ def warm_journal(tmp_path_factory: pytest.TempPathFactory, base_image: str) -> P
     with closing(sqlite3.connect(made.home / "journal.db", isolation_level=None)) as db:
         db.execute("DELETE FROM runs")
         db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    return made.home / "journal.db"
+    (made.home / "journal.db").rename(journal)
 
 
 @pytest.fixture
