@@ -62,6 +62,10 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     """It was killed because the workspace had outgrown `Resources.disk_mb`, or the host's disk was nearly full."""
     elided: int = 0
     """Bytes left out in the middle of the output."""
+    report: bytes = b""
+    """What the command wrote to its descriptor 3, when a report was asked for."""
+    report_lost: int = 0
+    """Bytes of the report over its limit: then it is not whole."""
     spill: str | None = None
     """Path inside the sandbox of the whole output, when some was elided: the first 64 MB of it at most."""
 
@@ -88,11 +92,13 @@ class Sandbox(Protocol):
         cwd: str = WORKSPACE,
         cap: int = 100_000,
         merge: bool = True,
+        report: int = 0,
     ) -> Result:
         """Run a shell line (`str`, by /bin/sh -c or bash) or an argument list.
 
         `timeout` is in seconds; `cap` is in bytes for each of stdout and stderr; half of it keeps the head and
-        half the tail. A command that fails, is killed or times out is a `Result`, never an exception.
+        half the tail. With a `report` of so many bytes at most, descriptor 3 of the command is a pipe to the
+        reporter: one way, append only, and out of reach of everything that runs in the sandbox. A command that fails, is killed or times out is a `Result`, never an exception.
         """
         ...
 

@@ -47,16 +47,17 @@ class Container:
         cwd: str = WORKSPACE,
         cap: int = 100_000,
         merge: bool = True,
+        report: int = 0,
     ) -> Result:
         """See `Sandbox.run`."""
-        if len(stdin) > BODY_LIMIT or not 0 <= cap <= BODY_LIMIT // 2:
-            raise ValueError(f"standard input and cap are limited to {BODY_LIMIT} and {BODY_LIMIT // 2} bytes")
+        if len(stdin) > BODY_LIMIT or not 0 <= cap <= BODY_LIMIT // 4 or not 0 <= report <= BODY_LIMIT // 4:
+            raise ValueError(f"standard input is limited to {BODY_LIMIT} bytes, cap and report to a quarter of that")
         argv = command if isinstance(command, str) else list(command)
         if not argv:
             raise ValueError("an empty command")
         header = {
             "op": "run", "argv": argv, "timeout": timeout, "cwd": cwd, "cap": cap, "merge": merge,
-            "env": dict(env or {}),
+            "env": dict(env or {}), "report": report,
         }  # fmt: skip
         silence = timeout + GRACE + DEATH
         outgrown = False
@@ -67,13 +68,15 @@ class Container:
                 outgrown = True
                 self.interrupt()
 
-        reply, body = self._ask(header, stdin, cap * (1 if merge else 2), silence, tick=tick)
-        if not isinstance(reply, Ran) or reply.out + reply.err != len(body):
+        reply, body = self._ask(header, stdin, cap * (1 if merge else 2) + report, silence, tick=tick)
+        if not isinstance(reply, Ran) or reply.out + reply.err + reply.report != len(body):
             raise self._lost("it answered something else than was asked")
         return Result(
             exit_code=reply.exit,
             stdout=body[: reply.out],
-            stderr=body[reply.out :],
+            stderr=body[reply.out : reply.out + reply.err],
+            report=body[reply.out + reply.err :],
+            report_lost=reply.lost,
             micros=reply.micros,
             timed_out=reply.timed_out,
             oom=reply.oom,

@@ -39,6 +39,8 @@ class Ran(msgspec.Struct, tag_field="re", tag="run", forbid_unknown_fields=True)
     elided: Natural
     spill: Natural | None
     stuck: bool
+    report: Natural = 0
+    lost: Natural = 0
 
 
 class Data(msgspec.Struct, tag_field="re", tag="data", forbid_unknown_fields=True):

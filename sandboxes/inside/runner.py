@@ -59,10 +59,16 @@ class Runner:
             read, write = os.pipe()
             stderr = outputs[read] = Output(request["cap"], self.spills)
             ends.append(write)
+        notes = Output(request.get("report", 0), self.spills)
+        channel = []
+        if request.get("report"):  # one way, and nobody but us can read it or take back what was written
+            read, write = os.pipe()
+            outputs[read] = notes
+            channel.append(write)
         stdin, feed = os.pipe() if body else (os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC), None)
         began = time.monotonic()
-        main = self.start(request, (stdin, ends[0], ends[-1]))
-        for end in (stdin, *ends):
+        main = self.start(request, (stdin, ends[0], ends[-1], *channel))
+        for end in (stdin, *ends, *channel):
             os.close(end)
         pump = Pump(self.link, self.wake, request["id"], main, outputs)
         if feed is not None:
@@ -75,15 +81,16 @@ class Runner:
         now = oom_kills()
         out, err = stdout.kept(), b"" if stderr is stdout else stderr.kept()
         total = stdout.total + (0 if stderr is stdout else stderr.total)
+        said = notes.kept()
         return {
             "re": "run", "id": request["id"], "exit": 124 if timed_out else code, "micros": micros,
             "timed_out": timed_out, "out": len(out), "err": len(err), "elided": total - len(out) - len(err),
             "oom": now > kills if now is not None and kills is not None else code == 137 and not pump.killed,
-            "spill": stdout.number or stderr.number, "stuck": stuck,
-        }, out + err  # fmt: skip
+            "spill": stdout.number or stderr.number, "stuck": stuck, "report": len(said), "lost": notes.total - len(said),
+        }, out + err + said  # fmt: skip
 
-    def start(self, request: dict[str, Any], ends: tuple[int, int, int]) -> int:
-        """Fork the command; what keeps it from starting is printed on its standard error."""
+    def start(self, request: dict[str, Any], ends: tuple[int, ...]) -> int:
+        """Fork the command, `ends` as its descriptors from 0 on; what keeps it from starting is printed on its stderr."""
         pid = os.fork()
         if pid:
             return pid
