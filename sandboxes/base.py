@@ -98,7 +98,8 @@ class Sandbox(Protocol):
 
         `timeout` is in seconds; `cap` is in bytes for each of stdout and stderr; half of it keeps the head and
         half the tail. With a `report` of so many bytes at most, descriptor 3 of the command is a pipe to the
-        reporter: one way, append only, and out of reach of everything that runs in the sandbox. A command that fails, is killed or times out is a `Result`, never an exception.
+        reporter: one way, append only, and out of reach of everything that runs in the sandbox.
+        A command that fails, is killed or times out is a `Result`, never an exception.
         """
         ...
 

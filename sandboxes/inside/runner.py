@@ -86,11 +86,12 @@ class Runner:
             "re": "run", "id": request["id"], "exit": 124 if timed_out else code, "micros": micros,
             "timed_out": timed_out, "out": len(out), "err": len(err), "elided": total - len(out) - len(err),
             "oom": now > kills if now is not None and kills is not None else code == 137 and not pump.killed,
-            "spill": stdout.number or stderr.number, "stuck": stuck, "report": len(said), "lost": notes.total - len(said),
+            "spill": stdout.number or stderr.number, "stuck": stuck,
+            "report": len(said), "lost": notes.total - len(said),
         }, out + err + said  # fmt: skip
 
     def start(self, request: dict[str, Any], ends: tuple[int, ...]) -> int:
-        """Fork the command, `ends` as its descriptors from 0 on; what keeps it from starting is printed on its stderr."""
+        """Fork the command, `ends` as its descriptors from 0 on; what keeps it from starting is printed."""
         pid = os.fork()
         if pid:
             return pid
