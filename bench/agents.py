@@ -43,6 +43,7 @@ def main(count: int, repo: Path) -> int:
     """Drive so many runs of `repo` at once; 0 if each ended as a run that changes nothing does."""
     from harness.clean import Cleaner
     from harness.config import places
+    from harness.events import RunFinished
     from harness.journal import Journal
     from harness.loop import Wish, begin, drive, plan
 
@@ -53,7 +54,8 @@ def main(count: int, repo: Path) -> int:
         limits = {"iterations": 1, "usd": 1000.0}
         wish = Wish(text=f"Look around and change nothing, agent {n}.", repo=repo, overrides={"limits": limits})
         ready = begin(plan(wish, where, clean), where, journal, clean, log=lambda text: None)
-        return drive(ready, journal).outcome
+        ended = drive(ready, journal)
+        return ended.outcome if isinstance(ended, RunFinished) else "parked"
 
     with ThreadPoolExecutor(count) as pool:
         outcomes = list(pool.map(pursue, range(count)))

@@ -133,7 +133,7 @@ def test_the_phase_tells_a_resume_where_to_go_on() -> None:
     assert seen == [
         "created", "baseline", "making", "judging", "making", "judging", "checking", "publishing", "finished",
     ]  # fmt: skip
-    assert set(seen) == set(get_args(Phase))
+    assert set(seen) == set(get_args(Phase)) - {"paused", "parked"}
     again = apply(state, Record("r1", 99, 2, 10**9, RunClaimed(owner="host:2", resumed=True), "h"))
     assert (again.phase, again.finished, again.ended, again.owner, again.epoch) == ("created", None, 0, "host:2", 2)
     assert again.iterations == state.iterations

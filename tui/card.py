@@ -25,6 +25,8 @@ PHASES: dict[Phase, tuple[str, str, Tone]] = {
     "judging": ("judging", "◆", "gate"),
     "checking": ("checking", "●", "live"),
     "publishing": ("publishing", "●", "live"),
+    "paused": ("paused", "‖", "warn"),
+    "parked": ("asks", "?", "warn"),
     "finished": ("finished", "–", "dim"),
 }
 INTERRUPTED: tuple[str, str, Tone] = ("interrupted", "‖", "warn")

@@ -35,7 +35,8 @@ def ls(limit: int, as_json: bool) -> None:
 
 
 def _row(row: Summary, journal: Journal) -> str:
-    state = row.outcome or ("running" if journal.is_held(row.run) else "interrupted")
+    resting = row.phase if row.phase in ("paused", "parked") else "running"
+    state = row.outcome or (resting if row.phase == "parked" or journal.is_held(row.run) else "interrupted")
     colour = {"succeeded": "green", "already_satisfied": "green", "running": "cyan"}.get(state, "yellow")
     return "  ".join(
         (

@@ -25,7 +25,7 @@ def report(state: State, *, full: bool = False) -> str:
     outcome = finished.outcome if finished else state.phase
     iteration = shown(state)
     head = click.style(outcome, fg=_COLOURS.get(outcome, "yellow"), bold=True)
-    lines = [f"{head}  {finished.reason if finished else 'not finished'}"]
+    lines = [f"{head}  {finished.reason if finished else state.parked.reason if state.parked else 'not finished'}"]
     if full:
         goal = state.created.goal.text if state.created else ""
         lines += ["", *(f"  {row}" for row in goal.splitlines()), ""]
@@ -44,6 +44,9 @@ def report(state: State, *, full: bool = False) -> str:
             for spend in state.accounts.spends
         ]
         lines += [f"  {'notice':<10} {notice.what}" for notice in state.notices]
+    for question in state.questions:
+        lines.append(f"  {'asks':<10} {question.question} ({question.kind}): {question.text}")
+        lines.append(f"  {'answer':<10} loopwright answer {state.run} {question.question} {'|'.join(question.options)}")
     if finished and finished.next_step:
         lines.append(f"  {'next':<10} {finished.next_step}")
     return "\n".join(lines)
@@ -76,7 +79,7 @@ def _verdict(iteration: Iteration, full: bool) -> list[str]:
 
 
 def _spent(state: State) -> str:
-    seconds = (state.ended - state.started) / MICRO
+    seconds = ((state.ended or state.touched) - state.started) / MICRO
     iterations = len(state.iterations)
     return (
         f"{iterations} iteration{'s' if iterations != 1 else ''}, {state.turns} turns, "

@@ -15,6 +15,7 @@ from harness.cli.report import result
 from harness.cli.view import Mode, viewing
 from harness.config import places
 from harness.events import RunFinished
+from harness.exits import PARKED
 from harness.goal import Limits
 from harness.journal import Journal
 
@@ -61,7 +62,7 @@ def run(
     """Pursue GOAL (a sentence, or - for standard input) until its work is proven.
 
     Success leaves a new branch and touches nothing else. Exit codes: 0 proven, 1 no proof, 2 usage,
-    3 environment, 4 permission, 5 limit, 7 blocked, 70 defect.
+    3 environment, 4 permission, 5 limit, 6 parked (a person is asked), 7 blocked, 70 defect.
     """
     from harness.loop import Wish, begin, plan
 
@@ -92,7 +93,10 @@ def resume(
     progress: Mode,
     as_json: bool,
 ) -> int:
-    """Go on with RUN (an id, the start of one, or `last`) where it was interrupted, if need be with new limits."""
+    """Go on with RUN (an id, the start of one, or `last`) where it was interrupted, paused or parked.
+
+    If need be with new limits. A paused run whose process lives is told to go on.
+    """
     from harness.goal import MICRO
     from harness.loop import reopen
 
@@ -103,6 +107,11 @@ def resume(
     state = journal.state(run)
     if state.finished and state.finished.exit_code == 0:  # nothing is left to do; saying so again does no harm
         result(state, as_json=as_json)
+        return 0
+    if state.paused and journal.is_held(run):
+        from harness.cli.control import wish
+
+        wish(journal, run, "continue", "")
         return 0
     changes = {
         "iterations": max_iterations,
@@ -125,9 +134,9 @@ def _drive(ready: "Ready", journal: Journal, mode: Mode, as_json: bool) -> int:
     run = ready.run
     limits = run.goal.limits
     with viewing(mode, lambda: run.state, limits.micro_usd, limits.iterations) as view:
-        finished: RunFinished = drive(ready, journal, view)
+        ended = drive(ready, journal, view)
     result(run.state, as_json=as_json)
-    return finished.exit_code
+    return ended.exit_code if isinstance(ended, RunFinished) else PARKED
 
 
 def _log(mode: Mode) -> Callable[[str], None]:

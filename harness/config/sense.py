@@ -20,6 +20,7 @@ def _numbers(config: Config) -> Iterator[tuple[str, float, float]]:
         ("sandbox.command_timeout", sandbox.command_timeout, 1),
         ("models.max_tokens", config.models.max_tokens, 1),
     )
+    yield ("escalation.hours", config.escalation.hours, tiny)
     yield from ((f"gates.{name}.timeout", gate.timeout, 1) for name, gate in config.gates.items())
 
 
@@ -34,7 +35,15 @@ def check_ceiling(config: Config, source: str, settings: Path) -> None:
             )
 
 
+ASKABLE = ("checker", "scope", "host", "tool", "stuck")
+
+
 def check_sense(config: Config, source: str) -> None:
+    for kind in config.escalation.ask:
+        if kind not in ASKABLE:
+            raise ConfigError(
+                f"escalation.ask names {kind!r}", f"there are: {', '.join(ASKABLE)}", f"correct it in {source}"
+            )
     for path, value, least in _numbers(config):
         if not (math.isfinite(value) and value >= least):
             raise ConfigError(

@@ -53,6 +53,15 @@ class CeilingTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     iterations: int = 20
 
 
+class EscalationTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[escalation]`: what a person is asked about before it ends the run, and how long an answer is waited for."""
+
+    ask: tuple[str, ...] = ("checker", "scope", "host", "tool")
+    """Of `checker` (it turned down two green candidates), `scope`, `host`, `tool`, `stuck` (no progress)."""
+    hours: float = 24.0
+    """After that it counts as denied."""
+
+
 class ScopeTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`[scope]`: globs of what may change, what is protected besides the built-in list, editable tests."""
 
@@ -71,4 +80,5 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     limits: LimitsTable = LimitsTable()
     ceiling: CeilingTable = CeilingTable()
     scope: ScopeTable = ScopeTable()
+    escalation: EscalationTable = EscalationTable()
     instructions: tuple[str, ...] = ("AGENTS.md", "CLAUDE.md")

@@ -3,6 +3,7 @@
 from typing import Any
 
 from harness.events import CandidateMade, GateFinished
+from harness.exits import PARKED
 from harness.goal import MICRO
 from harness.journal.iteration import Iteration
 from harness.journal.state import State
@@ -18,8 +19,20 @@ def document(state: State) -> dict[str, Any]:
     return {
         "run": state.run,
         "outcome": finished.outcome if finished else None,
-        "reason": finished.reason if finished else f"not finished: {state.phase}",
-        "exit_code": finished.exit_code if finished else None,
+        "reason": finished.reason if finished else _standing(state),
+        "exit_code": finished.exit_code if finished else PARKED if state.parked else None,
+        "questions": [
+            {
+                "id": q.question,
+                "kind": q.kind,
+                "text": q.text,
+                "options": list(q.options),
+                "default": q.default,
+                "deadline": q.deadline // MICRO,
+                "subject": q.subject,
+            }
+            for q in state.questions
+        ],
         "base": created.base if created else None,
         "branch": state.branch_made.branch if state.branch_made else None,
         "head": state.branch_made.commit if state.branch_made else None,
@@ -71,6 +84,10 @@ def kept(state: State, n: int | None = None) -> CandidateMade | None:
         return next((it.candidate for it in state.iterations if it.n == n), None)
     iteration = shown(state)
     return (iteration.candidate if iteration else None) or state.best
+
+
+def _standing(state: State) -> str:
+    return state.parked.reason if state.parked else f"not finished: {state.phase}"
 
 
 def _gate(gate: GateFinished) -> dict[str, Any]:

@@ -11,15 +11,35 @@ from harness.events import (
     IterationFinished,
     IterationStarted,
     RunClaimed,
+    RunContinued,
     RunFinished,
+    RunParked,
+    RunPaused,
     VerdictGiven,
 )
 
-Phase = Literal["created", "baseline", "making", "judging", "checking", "publishing", "finished"]
+Phase = Literal[
+    "created", "baseline", "making", "judging", "checking", "publishing", "paused", "parked", "finished"
+]  # fmt: skip
 
 
-def after(phase: Phase, event: Event) -> Phase:
-    """The phase that `event` leads to."""
+def after(phase: Phase, rests_in: Phase | None, event: Event) -> tuple[Phase, Phase | None]:
+    """The phase that `event` leads to and, while the run is paused or parked, the one it will go on in."""
+    below = rests_in or phase
+    match event:
+        case RunPaused():
+            return "paused", below
+        case RunParked():
+            return "parked", below
+        case RunContinued() if phase == "paused":
+            return below, None
+        case RunClaimed() | RunFinished():
+            return _stage(below, event), None
+    stage = _stage(below, event)
+    return (phase, stage) if rests_in else (stage, None)
+
+
+def _stage(phase: Phase, event: Event) -> Phase:
     match event:
         case RunFinished():
             return "finished"

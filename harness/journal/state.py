@@ -22,9 +22,13 @@ from harness.events import (
     NoteLearned,
     NotesInjected,
     Notice,
+    QuestionAnswered,
+    QuestionAsked,
     RunClaimed,
     RunCreated,
     RunFinished,
+    RunParked,
+    RunPaused,
     SandboxClosed,
     SandboxOpened,
     Told,
@@ -37,6 +41,7 @@ from harness.goal import Limits
 from harness.journal.base import Record
 from harness.journal.cost import Accounts, Meter, by_model
 from harness.journal.iteration import Conversation, Iteration, advance, number
+from harness.journal.people import asked
 from harness.journal.phase import Phase, after
 
 INERT = frozenset((ToolStarted, ToolFinished, Told))
@@ -51,6 +56,8 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     epoch: int = 0
     owner: str = ""
     phase: Phase = "created"
+    rests_in: Phase | None = None
+    """While it is paused or parked: the phase in which it will go on."""
     started: int = 0
     touched: int = 0
     """When the last event was stored."""
@@ -59,6 +66,10 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     """When the process that pursues it now took it."""
     worked: int = 0
     """Microseconds for which the processes before it pursued it."""
+    rested: int = 0
+    """Since when it is paused; 0 when it is not."""
+    idle: int = 0
+    """Microseconds for which it was paused since `claimed`."""
     seq: int = 0
     head: str = ""
     finished: RunFinished | None = None
@@ -73,6 +84,18 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     tripped: tuple[BreakerTripped, ...] = ()
     acknowledged: int = 0
     """The last command that was."""
+    questions: tuple[QuestionAsked, ...] = ()
+    """Those that nobody has answered yet, the oldest first."""
+    asked: tuple[QuestionAsked, ...] = ()
+    """All questions there ever were."""
+    answers: dict[str, QuestionAnswered] = {}
+    """The answer that counts, by question."""
+    parked: RunParked | None = None
+    """It waits for a person, with no process and no container."""
+    paused: RunPaused | None = None
+    """A person holds it; its process waits and its clock stands still."""
+    allowed: tuple[str, ...] = ()
+    """Hosts that a person allowed for the rest of the run."""
     branch_intended: BranchIntended | None = None
     branch_made: BranchMade | None = None
     sandboxes: tuple[SandboxOpened, ...] = ()
@@ -90,8 +113,8 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def active(self) -> int:
-        """Microseconds for which the run was pursued, pauses between a crash and its resumption left out."""
-        return self.worked + (self.touched - self.claimed if self.claimed else 0)
+        """Microseconds for which the run was pursued: without pauses, and without the time from crash to resume."""
+        return self.worked + (_pursued(self, self.touched) if self.claimed else 0)
 
     @property
     def turns(self) -> int:
@@ -148,8 +171,8 @@ def fold(records: Iterable[Record], state: State | None = None) -> State:
                 turns[event.conversation] = turns.get(event.conversation, 0) + 1
         elif changes := _changes(state, last):
             if type(event) is RunClaimed:
-                worked = state.worked + (seen - state.claimed if state.claimed else 0)
-                changes |= {"worked": worked, "claimed": last.ts}
+                worked = state.worked + (_pursued(state, seen) if state.claimed else 0)
+                changes |= {"worked": worked, "claimed": last.ts, "idle": 0}
             state = msgspec.structs.replace(state, **changes)
     if last is None:
         return state
@@ -174,9 +197,10 @@ def apply(state: State, record: Record) -> State:
 
 def _changes(state: State, record: Record) -> dict[str, Any]:
     event = record.event
-    changes: dict[str, Any] = {}
-    if (phase := after(state.phase, event)) != state.phase:
-        changes["phase"] = phase
+    changes: dict[str, Any] = asked(state, record)
+    phase, rests_in = after(state.phase, state.rests_in, event)
+    if (phase, rests_in) != (state.phase, state.rests_in):
+        changes |= {"phase": phase, "rests_in": rests_in}
     match event:
         case RunCreated():
             changes |= {"created": event, "started": record.ts}
@@ -221,6 +245,11 @@ def _changes(state: State, record: Record) -> dict[str, Any]:
         case _:
             pass
     return changes
+
+
+def _pursued(state: State, until: int) -> int:
+    """Microseconds since the claim in which the run was not paused."""
+    return (state.rested or until) - state.claimed - state.idle
 
 
 def _talk(state: State, record: Record, event: ConversationOpened | ConversationEnded) -> dict[str, Any]:

@@ -11,12 +11,14 @@ from harness.events import (
     IterationFinished,
     IterationStarted,
     Outcome,
+    QuestionAsked,
     RunClaimed,
     RunCreated,
     RunFinished,
 )
 from harness.journal.base import Record
 from harness.journal.cost import Accounts, Meter
+from harness.journal.people import still_open
 from harness.journal.phase import Phase, after
 
 GOAL_WIDTH = 120
@@ -33,6 +35,9 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     repo: str = ""
     repo_id: str = ""
     phase: Phase = "created"
+    rests_in: Phase | None = None
+    questions: tuple[QuestionAsked, ...] = ()
+    """What it asks of people, the oldest first."""
     outcome: Outcome | None = None
     reason: str = ""
     exit_code: int | None = None
@@ -65,8 +70,11 @@ def advance(summary: Summary, record: Record) -> Summary:
     """The summary after one more record; the very same object when nothing in it changes."""
     event = record.event
     changes: dict[str, object] = _changes(summary, event)
-    if (phase := after(summary.phase, event)) != summary.phase:
-        changes["phase"] = phase
+    phase, rests_in = after(summary.phase, summary.rests_in, event)
+    if (phase, rests_in) != (summary.phase, summary.rests_in):
+        changes |= {"phase": phase, "rests_in": rests_in}
+    if (questions := still_open(summary.questions, event)) is not summary.questions:
+        changes["questions"] = questions
     match event:
         case RunCreated():
             changes["created"] = record.ts

@@ -17,9 +17,14 @@ from harness.events import (
     NoteLearned,
     NotesInjected,
     Notice,
+    QuestionAnswered,
+    QuestionAsked,
     RunClaimed,
+    RunContinued,
     RunCreated,
     RunFinished,
+    RunParked,
+    RunPaused,
     Told,
     ToolFinished,
     ToolStarted,
@@ -91,6 +96,17 @@ def _say(event: Event) -> Said:
             return "✓", f"branch {event.branch} at {event.commit[:10]}"
         case CommandReceived():
             return "!", f"{event.principal or 'somebody'} asks: {event.kind} {event.text}"
+        case QuestionAsked():
+            return "!", f"asks ({event.question}, {event.kind}): {event.text} [{', '.join(event.options)}]"
+        case QuestionAnswered():
+            who = "nobody" if event.expired else event.principal or "somebody"
+            return "·", f"{who} answers {event.question}: {event.answer} {event.text}"
+        case RunParked():
+            return "!", f"parked: {event.reason}"
+        case RunPaused():
+            return "!", f"paused by {event.principal or 'somebody'}"
+        case RunContinued():
+            return "·", f"{event.principal or 'somebody'} lets it go on"
         case IterationStarted():
             return "·", f"iteration {event.n} with {event.model}"
         case IterationFinished():

@@ -7,7 +7,7 @@ import msgspec
 
 from gates import is_test
 from harness.agent import Ending, checker_tools, section
-from harness.events import CandidateMade, CriterionJudged, Event, Finding, VerdictGiven
+from harness.events import CandidateMade, CriterionJudged, Event, Finding, SandboxClosed, VerdictGiven
 from harness.exits import UNPROVEN
 from harness.loop.brief import goal_text
 from harness.loop.endings import Ended
@@ -80,6 +80,7 @@ def check(run: Run, candidate: CandidateMade) -> Generator[Event, None, None]:
     finally:
         run.cancel.busy.discard(sandbox.interrupt)
         sandbox.close()
+    yield SandboxClosed(sandbox=sandbox.id)
     if ending.kind != "quiet":
         raise no_verdict(ending)
     yield weigh(run, candidate, ending.text)

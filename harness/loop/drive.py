@@ -10,7 +10,16 @@ from threading import Event as Flag
 from threading import Thread, current_thread, main_thread
 from typing import Literal
 
-from harness.events import CommandReceived, Event, ModelRequested, RunFinished
+from harness.events import (
+    BranchIntended,
+    Event,
+    GateStarted,
+    ModelRequested,
+    PullRequestIntended,
+    RunFinished,
+    RunParked,
+    ToolStarted,
+)
 from harness.exits import DEFECT, LIMIT
 from harness.journal import Journal, JournalError, Record, apply
 from harness.loop.endings import out_of_time, stopped_by
@@ -18,16 +27,20 @@ from harness.loop.engine import pursue
 from harness.loop.prepare import Ready
 from harness.loop.run import Run
 from harness.loop.standing import kept
+from harness.loop.wishes import POLL, heed, rest, wants_stop
 from sandboxes.base import SandboxError
 
-POLL = 0.25
-"""Seconds between two looks at commands and clock."""
+INTENTS = (ModelRequested, ToolStarted, GateStarted, BranchIntended, PullRequestIntended)
+"""After these the loop is about to act: a person's wish to pause waits for what comes of it."""
 
 
-def drive(ready: Ready, journal: Journal, view: Callable[[Record], None] = lambda record: None) -> RunFinished:
-    """Claim the run and pursue it to its end. Raises `StaleEpoch` when another process takes it over.
+def drive(
+    ready: Ready, journal: Journal, view: Callable[[Record], None] = lambda record: None
+) -> RunFinished | RunParked:
+    """Claim the run and pursue it until it ends, or has to ask a person.
 
-    A defect of the harness ends the run as `failed` with exit code 70, and is raised again.
+    Raises `StaleEpoch` when another process takes it over. A defect of the harness ends the run as
+    `failed` with exit code 70, and is raised again.
     """
     run = ready.run
     owner = f"{socket.gethostname()}:{os.getpid()}"
@@ -51,6 +64,8 @@ def drive(ready: Ready, journal: Journal, view: Callable[[Record], None] = lambd
         except Exception as defect:
             store(_defect(run, defect))
             raise
+    if run.state.parked:
+        return run.state.parked
     if run.state.finished is None:
         raise AssertionError("the loop ended without an outcome")
     if not _goes_on(run.state.finished):
@@ -80,6 +95,7 @@ def _careful(view: Callable[[Record], None]) -> Callable[[Record], None]:
 
 
 def _drain(run: Run, journal: Journal, store: Callable[[Event], None]) -> None:
+    heed(run, journal, store)  # what was asked while nobody pursued it
     loop = pursue(run)
     event: Event | None = next(loop, None)
     while event is not None:
@@ -87,15 +103,9 @@ def _drain(run: Run, journal: Journal, store: Callable[[Event], None]) -> None:
             event = loop.throw(cause)  # announced and not sent: a reservation nobody would ever lift
             continue
         store(event)
-        for command in journal.commands(run.id, run.state.acknowledged):
-            store(
-                CommandReceived(command=command.id, kind=command.kind, principal=command.principal, text=command.text)
-            )
-            match command.kind:
-                case "steer":
-                    run.words.append(command.text)
-                case "stop":
-                    run.cancel.set(stopped_by("stop"))
+        heed(run, journal, store)
+        if not isinstance(event, INTENTS):
+            rest(run, journal, store)
         cause = run.cancel.take()
         event = loop.throw(cause) if cause else next(loop, None)
 
@@ -124,7 +134,7 @@ def _supervised(run: Run, journal: Journal) -> Iterator[None]:
             if signals:
                 run.cancel.set(stopped_by(signals[0]))
             with suppress(JournalError):  # the loop's own thread will say it
-                if any(c.kind == "stop" for c in journal.commands(run.id, run.state.acknowledged)):
+                if wants_stop(journal.commands(run.id, run.state.acknowledged)):
                     run.cancel.set(stopped_by("stop"))
             run.cancel.interrupt()
 

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from harness.events import Outcome
+from harness.events import Outcome, QuestionAsked
 from harness.exits import CANCELLED, DENIED, ENVIRONMENT, LIMIT, TERMINATED
 from harness.models import ModelError, OverBudget
 from harness.repo import RepoError
@@ -29,6 +29,14 @@ class Ended(Exception):
     def resumable(self) -> bool:
         """Whether what ended the run lies outside of its work, so that it can simply go on later."""
         return self.outcome in ("cancelled", "failed") or self.exit_code == LIMIT
+
+
+class Parked(Exception):
+    """The run cannot go on without a person's word: it lets go of everything until `question` is answered."""
+
+    def __init__(self, question: QuestionAsked) -> None:
+        super().__init__(question.text)
+        self.question = question
 
 
 def stopped_by(how: Literal["stop", "SIGINT", "SIGTERM"]) -> Ended:

@@ -5,11 +5,12 @@ from collections.abc import Generator, Iterable
 from gates import is_required
 from harness.events import CandidateMade, Event
 from harness.exits import PROVEN
+from harness.loop.asking import answered, asks_about, parked, worth_going_on
 from harness.loop.checker import check
 from harness.loop.closing import finish, finished
-from harness.loop.endings import Ended
+from harness.loop.endings import Ended, Parked
 from harness.loop.judging import baseline, judge
-from harness.loop.limits import between_iterations, iterations_used
+from harness.loop.limits import iterations_used
 from harness.loop.making import make
 from harness.loop.run import Run
 from harness.loop.standing import is_green, proven
@@ -22,11 +23,15 @@ def pursue(run: Run) -> Generator[Event, None, None]:
     """Yield the run's events, each before what it intends and after what it did; the caller stores every one.
 
     A run that was interrupted is pursued the same way: each step asks `run.state` whether it is done already.
-    Its last event is a `RunFinished`.
+    Its last event is a `RunFinished`, or a `RunParked` when a person has to be asked.
     """
     try:
+        yield from answered(run)
         yield from baseline(run)
         ended = already_satisfied(run) or (yield from iterate(run))
+    except Parked as park:
+        yield parked(run, park)
+        return
     except Ended as end:
         ended = end
     except (OverBudget, ModelError, SandboxError, RepoError, OSError) as error:
@@ -50,7 +55,7 @@ def iteration(run: Run, n: int) -> Generator[Event, None, None]:
 
     An iteration that a limit, a signal or the environment cut short stays open, so that `resume` goes on in it.
     """
-    between_iterations(run.state, run.goal.limits)
+    yield from worth_going_on(run, n)
     stop = yield from make(run, n)
     candidate = worth_judging(run, n, stop)
     if candidate:
@@ -60,7 +65,7 @@ def iteration(run: Run, n: int) -> Generator[Event, None, None]:
     if candidate and is_green(run, n) and not (stop and stop.outcome != "stuck"):
         yield from check(run, candidate)
     yield finished(run, n)
-    if stop and not proven(run):
+    if stop and not proven(run) and not asks_about(run, stop):
         raise stop
 
 

@@ -14,6 +14,7 @@ def between_iterations(state: State, limits: Limits) -> None:
     unchanged(done, limits.unchanged)
     seen_trees(done)
     review_rounds(done)
+    repetition(done)
 
 
 def unchanged(done: Sequence[Iteration], limit: int) -> None:
@@ -41,6 +42,24 @@ def seen_trees(done: Sequence[Iteration]) -> None:
             "sharpen the goal, or give a hint as a note: loopwright memory add",
             tripped=("seen_tree", repeats, 2, "repeats"),
         )
+
+
+def repetition(done: Sequence[Iteration]) -> None:
+    """A maker that repeated itself to its end will do so again, unless somebody says something new."""
+    last = done[-1] if done else None
+    if last and last.ending == "stuck" and last.finished and not last.finished.accepted:
+        raise repeats(last.detail)
+
+
+def repeats(detail: str) -> Ended:
+    """The maker came to a standstill inside a conversation."""
+    return Ended(
+        "stuck",
+        detail or "the maker repeats itself",
+        UNPROVEN,
+        "sharpen the goal, or give a hint as a note: loopwright memory add",
+        tripped=("repetition", 4, 4, "calls"),
+    )
 
 
 def review_rounds(done: Sequence[Iteration], limit: int = 2) -> None:

@@ -8,7 +8,7 @@ from harness.exits import BLOCKED, UNPROVEN
 from harness.loop.brief import first_message
 from harness.loop.endings import Ended
 from harness.loop.exchange import begin, begun, put, take
-from harness.loop.limits import error_rate
+from harness.loop.limits import error_rate, repeats
 from harness.loop.run import Run
 from harness.loop.talk import converse
 from harness.models import ModelError, OverBudget
@@ -28,6 +28,8 @@ def make(run: Run, n: int) -> Generator[Event, None, Ended | None]:
         yield IterationStarted(
             n=n, parent=best.commit if best else run.base.commit, model=run.voices["maker"].profile.name
         )
+        run.words += run.later
+        run.later.clear()
     for life in range(1, LIVES + 1):
         try:
             return (yield from _live(run, n))
@@ -46,13 +48,7 @@ def stop_of(run: Run, ending: str, detail: str) -> Ended | None:
         case "refused":
             return Ended("refused", detail or "the model refused", UNPROVEN, "rephrase the goal, or use another model")
         case "stuck":
-            return Ended(
-                "stuck",
-                detail or "the maker repeats itself",
-                UNPROVEN,
-                "sharpen the goal, or give a hint as a note: loopwright memory add",
-                tripped=("repetition", 4, 4, "calls"),
-            )
+            return repeats(detail)
         case "error_rate":
             limit = run.goal.limits.error_percent
             return error_rate(limit, limit)

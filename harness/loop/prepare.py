@@ -20,6 +20,7 @@ from harness.goal import MICRO, Limits
 from harness.journal import Journal, State
 from harness.loop.plan import Plan, Settings
 from harness.loop.run import Run, Voice
+from harness.loop.wishes import unsaid
 from harness.memory import Note, Shelf, select
 from harness.models import Ledger, MessagesModel, load
 from harness.repo import (
@@ -113,6 +114,7 @@ def reopen(
     )
     voices = _voices(settings.config, places)
     run = _run(run_id, plan, created.image, voices, engine_of(places), places, journal, clean, state)
+    run.words, run.later = unsaid(record.event for record in journal.read(run_id))
     return Ready(run=run, held=held, resumed=True, limits=raised)
 
 

@@ -91,6 +91,12 @@ class Run:
     clean: Callable[[str], str]
     words: list[str] = field(default_factory=list)
     """What a supervisor wants said to the maker, not said yet."""
+    later: list[str] = field(default_factory=list)
+    """What is to be said from the next iteration on."""
+    pausing: str = ""
+    """Who wants the run to pause as soon as what is under way is done."""
+    resting: float | None = None
+    """Monotonic time since which the run is paused."""
     started: float = field(default_factory=time.monotonic)
     """Monotonic time from which the wall clock counts: for a resumed run earlier than now."""
     cancel: Cancel = field(default_factory=Cancel)
@@ -98,8 +104,10 @@ class Run:
 
     @property
     def deadline(self) -> float:
-        """The monotonic time at which the wall-clock breaker trips."""
-        return self.started + self.goal.limits.seconds
+        """The monotonic time at which the wall-clock breaker trips; it moves on while the run is paused."""
+        resting = self.resting
+        idle = time.monotonic() - resting if resting is not None else 0.0
+        return self.started + idle + self.goal.limits.seconds
 
     @property
     def seed(self) -> Path:

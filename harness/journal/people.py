@@ -1,0 +1,57 @@
+"""What a run asks of people and they of it: open questions, answers, pausing and parking, as a fold."""
+
+from typing import TYPE_CHECKING, Any
+
+from harness.events import (
+    Event,
+    HostAllowed,
+    QuestionAnswered,
+    QuestionAsked,
+    RunClaimed,
+    RunContinued,
+    RunFinished,
+    RunParked,
+    RunPaused,
+)
+from harness.journal.base import Record
+
+if TYPE_CHECKING:
+    from harness.journal.state import State
+
+
+def asked(state: "State", record: Record) -> dict[str, Any]:
+    """The fields of the state that `record` changes because of a person, or for one."""
+    match record.event:
+        case QuestionAsked() | QuestionAnswered() as event:
+            known = answered(state, event)
+            return {"questions": still_open(state.questions, event)} | known
+        case RunPaused() as event if state.paused is None:
+            return {"paused": event, "rested": record.ts}
+        case RunContinued() if state.paused:
+            return {"paused": None, "rested": 0, "idle": state.idle + record.ts - state.rested}
+        case RunParked() as event:
+            return {"parked": event, "sandboxes": (), "running": ()}
+        case RunClaimed() | RunFinished():
+            return {"parked": None, "paused": None, "rested": 0}
+        case HostAllowed(host=host) if host not in state.allowed:
+            return {"allowed": (*state.allowed, host)}
+        case _:
+            return {}
+
+
+def still_open(questions: tuple[QuestionAsked, ...], event: Event) -> tuple[QuestionAsked, ...]:
+    """The open questions after `event`."""
+    match event:
+        case QuestionAsked():
+            return (*(q for q in questions if q.question != event.question), event)
+        case QuestionAnswered():
+            return tuple(q for q in questions if q.question != event.question)
+        case _:
+            return questions
+
+
+def answered(state: "State", event: QuestionAsked | QuestionAnswered) -> dict[str, Any]:
+    """Questions ever asked, and the answers by question: the first one counts."""
+    if isinstance(event, QuestionAsked):
+        return {"asked": (*state.asked, event)}
+    return {} if event.question in state.answers else {"answers": state.answers | {event.question: event}}
