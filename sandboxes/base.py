@@ -9,9 +9,6 @@ import msgspec
 WORKSPACE = "/w"
 """Where the private clone lies inside every sandbox."""
 
-Network = Literal["none", "registries"]
-"""`none` has loopback only; `registries` reaches package registries and is for set-up builds alone."""
-
 
 class Resources(msgspec.Struct, frozen=True, kw_only=True):
     """Hard resource limits of one container (cgroups and ulimits)."""
@@ -25,6 +22,22 @@ class Resources(msgspec.Struct, frozen=True, kw_only=True):
     """Size of the tmpfs at /tmp and of the home directory."""
     disk_mb: int = 4_096
     """What the workspace may grow to."""
+
+
+class Service(msgspec.Struct, frozen=True, kw_only=True):
+    """A server that a sandbox needs: a database, a cache. It answers at localhost of the sandbox, and nowhere else."""
+
+    name: str
+    image: str
+    """Image id or reference, present on the engine; it runs with its own entry point and user."""
+    port: int
+    """Where it listens; it must be ready there before the sandbox is."""
+    env: Mapping[str, str] = {}
+    ready: str = ""
+    """A shell line that succeeds in the service's container once it is ready; without one, the port has to answer."""
+    seconds: int = 60
+    """How long it may take to be ready."""
+    memory_mb: int = 1_024
 
 
 class Spec(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,6 +59,13 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True):
     """Added to a fixed allow-list; nothing of the host's environment ever passes."""
     read_only: bool = False
     """Mount the workspace read-only."""
+    allow: tuple[str, ...] | None = None
+    """Hosts that it reaches through the proxy (`sandboxes.network.parse` says what an entry is); None is no network
+    at all, an empty tuple a proxy that denies and reports everything."""
+    services: tuple[Service, ...] = ()
+    """What answers at localhost besides; fresh for this sandbox, gone with it."""
+    runtime: str = ""
+    """An OCI runtime that the engine knows, such as `runsc`; empty for its default."""
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,6 +88,34 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     """Bytes of the report over its limit: then it is not whole."""
     spill: str | None = None
     """Path inside the sandbox of the whole output, when some was elided: the first 64 MB of it at most."""
+
+
+class Denied(msgspec.Struct, frozen=True, kw_only=True):
+    """Something in the sandbox wanted a host that it may not have. Told once for each host, port and reason."""
+
+    host: str
+    port: int
+    why: str
+
+
+class ServiceUp(msgspec.Struct, frozen=True, kw_only=True):
+    """A service answers; `micros` is how long that took."""
+
+    service: str
+    image: str
+    port: int
+    micros: int
+
+
+class ServiceDown(msgspec.Struct, frozen=True, kw_only=True):
+    """A service is gone: why, and the end of what it printed."""
+
+    service: str
+    why: str
+    log: str
+
+
+News = Denied | ServiceUp | ServiceDown
 
 
 class Sandbox(Protocol):
@@ -116,6 +164,17 @@ class Sandbox(Protocol):
 
     def interrupt(self) -> None:
         """Kill the command that is running, from another thread. Returns at once."""
+        ...
+
+    def allow(self, host: str) -> bool:
+        """Let the sandbox reach one more host from now on, `name`, `*.name` or `name:port`; False when it cannot.
+
+        That is one without a network (`Spec.allow` is None): it has no way out that could be opened.
+        """
+        ...
+
+    def news(self) -> tuple[News, ...]:
+        """What happened around it since this was last asked; also after `close`. Never raises."""
         ...
 
     def close(self) -> None:

@@ -6,13 +6,14 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from sandboxes.base import WORKSPACE, FileRefused, Result, SandboxGone
+from sandboxes.base import WORKSPACE, FileRefused, News, Result, SandboxGone
 from sandboxes.disk import Watch
 from sandboxes.frames import Broken, Data, Hello, Line, Ran, Refusal, Reply
 from sandboxes.inside.output import SPILL
 from sandboxes.inside.pump import DEATH, GRACE
 from sandboxes.inside.runner import FILE_SECONDS
 from sandboxes.inside.wire import BODY_LIMIT
+from sandboxes.pod import Pod
 
 PATIENCE = 15.0
 """Seconds over a command's own deadline, grace and death before a silent container is given up."""
@@ -22,9 +23,15 @@ class Container:
     """A `Sandbox` made of a container with our PID 1. `end` destroys it and tells what is known of its death."""
 
     def __init__(
-        self, name: str, line: Line, end: Callable[[], str], close: Callable[[], None], watch: Watch | None = None
+        self,
+        name: str,
+        line: Line,
+        end: Callable[[], str],
+        close: Callable[[], None],
+        watch: Watch | None = None,
+        pod: Pod | None = None,
     ) -> None:
-        self._name, self._line, self._watch = name, line, watch
+        self._name, self._line, self._watch, self._pod = name, line, watch, pod
         self._end, self._close = end, close
         self._turn = threading.Lock()
         self._sending = threading.Lock()
@@ -104,6 +111,14 @@ class Container:
         if target := self._running:
             with contextlib.suppress(Broken), self._sending:
                 self._line.send({"op": "interrupt", "target": target})
+
+    def allow(self, host: str) -> bool:
+        """See `Sandbox.allow`."""
+        return self._pod is not None and self._pod.allow(host)
+
+    def news(self) -> tuple[News, ...]:
+        """See `Sandbox.news`."""
+        return self._pod.news() if self._pod else ()
 
     def close(self) -> None:
         """See `Sandbox.close`. A command that is running in another thread ends with `SandboxGone`."""

@@ -4,7 +4,7 @@ import contextlib
 import os
 import secrets
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
@@ -20,6 +20,8 @@ from sandboxes.container import Container
 from sandboxes.disk import Watch
 from sandboxes.fill import fill
 from sandboxes.frames import Line
+from sandboxes.pod import ENVIRONMENT, Pod
+from sandboxes.sidecars import Egress
 from sandboxes.stream import Stream, attach
 
 HELLO_SECONDS = 30.0
@@ -31,8 +33,10 @@ NO_RUNNER = "see that the image has python3 (3.8 or later) and git, or use the b
 class DockerEngine:
     """A Docker engine; `home` holds the directories of overlays. Connects when it is first needed."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, egress: Egress | None = None) -> None:
+        """`egress` is how the proxies of allow-listed sandboxes get out, if not by the engine's usual bridge."""
         self.home = home.absolute()
+        self.egress = egress or Egress()
         self._lock = threading.Lock()
         self._connected: tuple[docker.APIClient, str] | None = None
         self._refusal = ""
@@ -118,13 +122,15 @@ class DockerEngine:
         if spec.workspace:
             reaper.fence(client, marks)
         space = workspace.prepare(client, self.home, spec, mode, marks)
-        container = ""
+        container, pod = "", None
         try:
+            pod = self._pod(spec, marks)
             uid = self.uid
             if space.mode == "volume" and space.fresh:
                 fill(client, spec.image, space.volume, spec.seed, uid, marks)
                 space.filled.touch()
-            arguments = hardening.container(client, spec, space.volume, uid, self.cores, marks)
+            joined = pod.network if pod else "none"
+            arguments = hardening.container(client, spec, space.volume, uid, self.cores, marks, joined)
             container = client.create_container(**arguments)["Id"]
             stream = attach(client, container)
             try:
@@ -133,31 +139,43 @@ class DockerEngine:
                 if refused := workspace.refusal(space, error):
                     raise refused from error
                 raise
-            return self._greet(spec, space, container, stream)
+            return self._greet(spec, space, container, stream, pod)
         except BaseException:
-            quietly(lambda: self._remove(container, space if space.fresh else None))
+            quietly(lambda: self._remove(container, space if space.fresh else None, pod))
             raise
 
-    def _greet(self, spec: Spec, space: workspace.Workspace, container: str, stream: Stream) -> Sandbox:
+    def _pod(self, spec: Spec, marks: Mapping[str, str]) -> Pod | None:
+        """What the sandbox needs beside it, if anything. Our own programs run on the base image where it is there."""
+        if spec.allow is None and not spec.services:
+            return None
+        client = self.client
+        bases = client.images(filters={"label": [f"{owner.label('image')}=base"]}, quiet=True)
+        return Pod(client, spec, marks, next(iter(bases), spec.image), self.egress, is_local(client))
+
+    def _greet(
+        self, spec: Spec, space: workspace.Workspace, container: str, stream: Stream, pod: Pod | None
+    ) -> Sandbox:
         uid = self.uid
         line = Line(stream)
         watch = Watch(space.directory / "upper", spec.resources.disk_mb) if space.mode == "overlay" else None
 
         def close() -> None:
             stream.close()
-            self._later(lambda: self._remove(container, None if space.named else space))
+            if pod:
+                pod.close()
+            self._later(lambda: self._remove(container, None if space.named else space, pod))
 
         def end() -> str:
             known = reaper.epitaph(self.client, container) or line.stderr.strip()[-500:]
             close()
             return known
 
-        box = Container(container[:12], line, end, close, watch)
+        box = Container(container[:12], line, end, close, watch, pod)
         hello = {
             "nonce": secrets.token_hex(16),
             "uid": uid,
             "gid": uid,
-            "env": hardening.ENVIRONMENT | dict(spec.env),
+            "env": hardening.ENVIRONMENT | (ENVIRONMENT if spec.allow is not None else {}) | dict(spec.env),
             "spill": hardening.spill_bytes(spec.resources),
             "workspace": WORKSPACE,
         }
@@ -168,6 +186,8 @@ class DockerEngine:
         if found != uid:
             box.close()
             raise workspace.OverlayRefused(f"the workspace belongs to user {found} inside the container")
+        if pod:
+            pod.ready()
         return box
 
     def _later(self, work: Callable[[], object]) -> None:
@@ -180,9 +200,12 @@ class DockerEngine:
         self._pending.add(task)
         task.add_done_callback(self._pending.discard)
 
-    def _remove(self, container: str, space: workspace.Workspace | None) -> None:
+    def _remove(self, container: str, space: workspace.Workspace | None, pod: Pod | None) -> None:
         if container:
             rubbish.remove_container(self.client, container)
+        if pod:
+            pod.close()
+            pod.remove()
         if space:
             rubbish.destroy(self.client, rubbish.throw_away(self.client, self.home, space.directory, space.volume))
 

@@ -10,6 +10,7 @@ from docker.types import LogConfig, Mount, Ulimit
 
 from sandboxes.base import WORKSPACE, Resources, SandboxUnavailable, Spec
 from sandboxes.inside import payload
+from sandboxes.network import PORT, parse
 
 HOME = "/home/agent"
 ENVIRONMENT = {
@@ -52,6 +53,17 @@ def check(spec: Spec) -> None:
     for what, name in (("run", spec.run), ("purpose", spec.purpose), ("workspace", spec.workspace)):
         if name is not None and not NAME.fullmatch(name):
             raise SandboxUnavailable(f"{what} {name!r} is no valid name", "it must match " + NAME.pattern)
+    for service in spec.services:
+        taken = [other.port for other in spec.services].count(service.port) > 1 or service.port == PORT
+        if not NAME.fullmatch(service.name) or service.name in ("relay", "proxy"):
+            raise SandboxUnavailable(f"a service cannot be called {service.name!r}", "it must match " + NAME.pattern)
+        if taken or not 0 < service.port < 65_536:
+            raise SandboxUnavailable(f"the service {service.name} cannot have port {service.port}", "it is taken")
+    for entry in spec.allow or ():
+        try:
+            parse(entry)
+        except ValueError as error:
+            raise SandboxUnavailable(f"{entry!r} cannot be allowed", str(error), "name a host") from None
     for name, value in spec.env.items():
         if not VARIABLE.fullmatch(name) or "\0" in value:
             raise SandboxUnavailable(f"{name!r} is no valid environment variable", "", "correct [sandbox.env]")
@@ -70,9 +82,18 @@ def tmpfs(resources: Resources, uid: int) -> dict[str, str]:
 
 
 def container(
-    client: docker.APIClient, spec: Spec, volume: str, uid: int, cores: int, marks: Mapping[str, str]
+    client: docker.APIClient,
+    spec: Spec,
+    volume: str,
+    uid: int,
+    cores: int,
+    marks: Mapping[str, str],
+    network: str = "none",
 ) -> dict[str, Any]:
-    """The arguments of `create_container`. An engine refuses a limit over the `cores` it has."""
+    """The arguments of `create_container`. An engine refuses a limit over the `cores` it has.
+
+    `network` is `none`, or the name space of a pod, which has no network either.
+    """
     limits = spec.resources
     host = client.create_host_config(
         auto_remove=True,
@@ -80,7 +101,8 @@ def container(
         cap_add=["SETUID", "SETGID", "KILL"],
         security_opt=["no-new-privileges:true"],
         read_only=True,
-        network_mode="none",
+        network_mode=network,
+        runtime=spec.runtime or None,
         ipc_mode="private",
         log_config=LogConfig(type="none"),
         tmpfs=tmpfs(limits, uid),
@@ -101,7 +123,7 @@ def container(
         "entrypoint": ["python3", "-I", "-S", "-c", payload()],
         "command": [],
         "user": "0:0",
-        "hostname": "sandbox",
+        "hostname": "sandbox" if network == "none" else None,  # in a pod it is the relay's
         "working_dir": "/",
         "stdin_open": True,
         "stop_signal": "SIGKILL",

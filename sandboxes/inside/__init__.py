@@ -16,19 +16,20 @@ for name, text in {sources!r}:
     module = sys.modules[name] = types.ModuleType(name)
     module.__path__ = []
     exec(compile(text, name, "exec"), module.__dict__)
-sys.modules["sandboxes.inside.runner"].main()
+sys.modules[{main!r}].main()
 """
 
 
 @cache
 def payload() -> str:
     """The program of PID 1 as one string (about 20 KB; Linux takes 128 KB for an argument)."""
-    sources = [("sandboxes", ""), ("sandboxes.inside", "")]
-    for module in MODULES:
-        sources.append(
-            (
-                f"sandboxes.inside.{module}",
-                resources.files(__package__).joinpath(f"{module}.py").read_text("utf-8"),
-            )
-        )
-    return LOADER.format(sources=sources)
+    return pack(__package__, MODULES)
+
+
+def pack(package: str, modules: tuple[str, ...]) -> str:
+    """Modules of a package as one program: they import each other in this order, and the last has the `main`."""
+    sources = [("sandboxes", ""), (package, "")]
+    for module in modules:
+        text = resources.files(package).joinpath(f"{module}.py").read_text("utf-8")
+        sources.append((f"{package}.{module}", text))
+    return LOADER.format(sources=sources, main=sources[-1][0])
