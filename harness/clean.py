@@ -110,6 +110,10 @@ class Cleaner:
     def __call__(self, text: str) -> str:
         return _redact(clean(text), self._exact)[0]
 
+    def redact(self, text: str) -> str:
+        """`text` without secrets, and otherwise as it is: for what is parsed again."""
+        return _redact(text, self._exact)[0]
+
 
 def _redact(text: str, exact: re.Pattern[str] | None) -> tuple[str, int]:
     found = 0

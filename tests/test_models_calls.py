@@ -1,5 +1,6 @@
 """A call: what it reserves, when it tries again, what it costs, and what the journal hears of it."""
 
+import hashlib
 import time
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from harness.events import ModelFailed, ModelReplied, ModelRequested, Usage
 from harness.models import Ledger, MessagesModel, ModelError, OverBudget, Price, Profile, ask, bound, worst
-from harness.models.calls import ATTEMPTS, FIRST, LONGEST, pause
+from harness.models.calls import ATTEMPTS, FIRST, LONGEST, parameters, pause
 from harness.models.wire import body
 from tests.models_support import KEY, LS, NAME, SONNET, Called, Pauses, credentials, hello, playing
 from tests.scripted import ScriptedServer, Step
@@ -41,13 +42,18 @@ def test_a_call_is_reserved_told_sent_settled_and_told() -> None:
             model(server), SONNET, ledger, hello(), conversation="maker.1", call=7, prompt_bound=5_000,
             deadline=time.monotonic() + 60, wait=Pauses(),
         )  # fmt: skip
-        assert next(asking) == ModelRequested(conversation="maker.1", call=7, attempt=1, model=NAME, reserved=WORST)
+        sent = hashlib.sha256(body(SONNET, hello())).hexdigest()
+        assert next(asking) == ModelRequested(
+            conversation="maker.1", call=7, attempt=1, model=NAME, reserved=WORST,
+            request=sent, params=parameters(hello()),
+        )  # fmt: skip
         assert (ledger.held, ledger.spent, len(server.requests)) == (WORST, 0, 0)
         replied = next(asking)
         assert isinstance(replied, ModelReplied)
         assert (ledger.held, ledger.spent, ledger.tokens) == (0, 6_006, 40_203)
         with pytest.raises(StopIteration) as end:
             next(asking)
+    assert hashlib.sha256(server.requests[0].raw).hexdigest() == sent  # exactly what went over the wire
     reply = end.value.value
     assert (replied.call, replied.cost, replied.calls, replied.stop_reason) == (7, 6_006, 1, "tool_use")
     assert replied.wire.encode() == reply.wire

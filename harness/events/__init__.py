@@ -11,21 +11,26 @@ from harness.events.runs import (
     BreakerTripped,
     CommandReceived,
     Notice,
+    PayloadsErased,
     QuestionAnswered,
     QuestionAsked,
     RunClaimed,
     RunContinued,
     RunCreated,
     RunFinished,
+    RunForked,
     RunParked,
     RunPaused,
+    StopTaken,
 )
 from harness.events.sandbox import (
     CheckpointMade,
     HostAllowed,
     HostDenied,
+    SandboxCall,
     SandboxClosed,
     SandboxOpened,
+    SandboxUsed,
     ServiceEnded,
     ServiceStarted,
     ShellClosed,
@@ -49,18 +54,20 @@ from harness.events.work import (
     DiffStat,
     IterationFinished,
     IterationStarted,
+    NoteChecked,
+    NoteDropped,
     NoteLearned,
     NotesInjected,
 )
 
 Event = (
-    RunCreated | RunClaimed | RunFinished | Notice
+    RunCreated | RunClaimed | RunFinished | RunForked | Notice | StopTaken | PayloadsErased
     | QuestionAsked | QuestionAnswered | RunParked | RunPaused | RunContinued
-    | SandboxOpened | SandboxClosed | CheckpointMade
+    | SandboxOpened | SandboxClosed | SandboxUsed | CheckpointMade
     | HostDenied | HostAllowed | ServiceStarted | ServiceEnded | ShellOpened | ShellClosed
     | GateStarted | GateFinished
     | IterationStarted | IterationFinished
-    | NotesInjected | NoteLearned
+    | NotesInjected | NoteLearned | NoteChecked | NoteDropped
     | ConversationOpened | ModelRequested | ModelReplied | ModelFailed
     | ToolStarted | ToolFinished | Told | ConversationEnded
     | CandidateMade | VerdictGiven | BreakerTripped
@@ -93,10 +100,13 @@ __all__ = [
     "ModelFailed",
     "ModelReplied",
     "ModelRequested",
+    "NoteChecked",
+    "NoteDropped",
     "NoteLearned",
     "NotesInjected",
     "Notice",
     "Outcome",
+    "PayloadsErased",
     "Place",
     "PullRequestIntended",
     "PullRequestMade",
@@ -107,14 +117,18 @@ __all__ = [
     "RunContinued",
     "RunCreated",
     "RunFinished",
+    "RunForked",
     "RunParked",
     "RunPaused",
+    "SandboxCall",
     "SandboxClosed",
     "SandboxOpened",
+    "SandboxUsed",
     "ServiceEnded",
     "ServiceStarted",
     "ShellClosed",
     "ShellOpened",
+    "StopTaken",
     "Told",
     "ToolFinished",
     "ToolStarted",

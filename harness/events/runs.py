@@ -7,7 +7,7 @@ from harness.goal import Goal, Limits
 class RunCreated(Fact, frozen=True, kw_only=True, tag="run.created"):
     """A run begins: everything that decides what it is, so that it can be resumed from the journal alone."""
 
-    bulk = ("settings",)
+    bulk = ("settings", "catalog")
     goal: Goal
     repo: str
     repo_id: str
@@ -22,6 +22,8 @@ class RunCreated(Fact, frozen=True, kw_only=True, tag="run.created"):
     settings: str = ""
     """The effective configuration as JSON."""
     principal: str = ""
+    catalog: str = ""
+    """The models' profiles and prices as JSON: what a replay reckons with, wherever it is held."""
 
 
 class RunClaimed(Fact, frozen=True, kw_only=True, tag="run.claimed"):
@@ -118,4 +120,39 @@ class RunPaused(Fact, frozen=True, kw_only=True, tag="run.paused"):
 class RunContinued(Fact, frozen=True, kw_only=True, tag="run.continued"):
     """A person lets a paused run go on."""
 
+    principal: str = ""
+
+
+class StopTaken(Fact, frozen=True, kw_only=True, tag="stop.taken"):
+    """The loop learned that it has to end, by a signal, a command or the clock: stored before what follows from it."""
+
+    outcome: Outcome
+    reason: str
+    exit_code: int
+    next_step: str = ""
+    breaker: str = ""
+    value: int = 0
+    limit: int = 0
+    unit: str = ""
+    within: bool = False
+    """The loop found it by itself, when what it waited for failed; else it was told between two events."""
+
+
+class RunForked(Fact, frozen=True, kw_only=True, tag="run.forked"):
+    """This run begins where another one stood. `seq` and `head` name the other's last event that holds here too."""
+
+    run: str
+    iteration: int
+    seq: int
+    head: str
+    note: str = ""
+    """What a person wants the next maker told."""
+    principal: str = ""
+
+
+class PayloadsErased(Fact, frozen=True, kw_only=True, tag="payloads.erased"):
+    """Bulk of this run was erased; its events and their chain stay."""
+
+    count: int
+    why: str = ""
     principal: str = ""

@@ -1,5 +1,7 @@
 """What happens around sandboxes."""
 
+import msgspec
+
 from harness.events.base import Fact
 
 
@@ -69,3 +71,33 @@ class CheckpointMade(Fact, frozen=True, kw_only=True, tag="checkpoint.made"):
     checkpoint: str
     iteration: int
     tree: str
+
+
+class SandboxCall(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One call of a sandbox and its answer, as they were: what a replay serves in place of a container."""
+
+    asked: str
+    """Method and arguments as JSON; large ones by their digest, timeouts left out."""
+    key: str
+    """Digest of what was asked, names that are made up anew each time left out."""
+    answer: str = ""
+    """The fields of the result as JSON, or `value` for what is no struct."""
+    text: tuple[str, ...] = ()
+    """The fields of `answer` that were bytes and are text."""
+    coded: tuple[str, ...] = ()
+    """Those that were bytes and are base64."""
+    raised: tuple[str, ...] = ()
+    """Class, what, why and fix of the error that came instead of an answer."""
+    pack: str = ""
+    """The object whose pack was the output: it is made again from the store."""
+
+
+class SandboxUsed(Fact, frozen=True, kw_only=True, tag="sandbox.used"):
+    """What was asked of one sandbox since the last event, in order. Redacted, else verbatim: a gate parses it."""
+
+    bulk = ("calls",)
+    sandbox: str
+    purpose: str
+    number: int
+    """Which of the run's sandboxes, in the order of opening, counted anew by each process that pursues it."""
+    calls: tuple[SandboxCall, ...] = ()

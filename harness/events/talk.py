@@ -53,11 +53,16 @@ class ConversationOpened(Fact, frozen=True, kw_only=True, tag="conversation.open
 class ModelRequested(Fact, frozen=True, kw_only=True, tag="model.requested"):
     """Intent: the worst case of this attempt is reserved, the request goes out next."""
 
+    bulk = ("params",)
     conversation: str
     call: int
     attempt: int
     model: str
     reserved: int
+    request: str = ""
+    """SHA-256 of the request's body as it goes over the wire."""
+    params: str = ""
+    """What the body holds besides the conversation, as JSON: length limit, schema, effort."""
 
 
 class ModelReplied(Fact, frozen=True, kw_only=True, tag="model.replied"):

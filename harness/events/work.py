@@ -42,13 +42,44 @@ class CandidateMade(Fact, frozen=True, kw_only=True, tag="candidate.made"):
 
 
 class NotesInjected(Fact, frozen=True, kw_only=True, tag="notes.injected"):
+    """What makers are told of the repository's memory from here on: ids, and the notes as they stood then."""
+
+    bulk = ("told",)
     notes: tuple[str, ...]
+    iteration: int = 0
+    told: str = ""
+    """The notes as JSON."""
+
+
+class NoteChecked(Fact, frozen=True, kw_only=True, tag="note.checked"):
+    """A note's command was run at base: one that fails there holds no longer."""
+
+    note: str
+    command: str
+    tree: str
+    exit_code: int
+    micros: int = 0
+    key: str = ""
+    """Command, tree and image: the same key gives the same result."""
+
+
+class NoteDropped(Fact, frozen=True, kw_only=True, tag="note.dropped"):
+    """A note is kept and told to no run any more."""
+
+    note: str
+    status: str
+    """`retired` or `invalid`."""
+    why: str
 
 
 class NoteLearned(Fact, frozen=True, kw_only=True, tag="note.learned"):
+    """A note was written, or one that was there was confirmed."""
+
     note: str
     kind: str
     text: str
+    by: str = ""
+    """The model that chose and worded it; empty for a rule of the harness."""
 
 
 class BranchIntended(Fact, frozen=True, kw_only=True, tag="branch.intended"):

@@ -14,7 +14,7 @@ import msgspec
 
 from gates.base import Failure, GateResult
 from harness.clean import clean as strip
-from harness.events import Event, GateFinished, ModelReplied
+from harness.events import Event, GateFinished, ModelReplied, SandboxUsed
 from harness.journal.base import Record
 
 VERSION = 1
@@ -23,8 +23,9 @@ GENESIS = "0" * 64
 """What stands before the first event."""
 DEFLATE_FROM = 256
 """Bytes from which a payload is deflated."""
-VERBATIM: dict[type, str] = {ModelReplied: "wire"}
-"""What is not cleaned: it goes back to the model byte for byte. It is JSON: its control characters are escapes."""
+VERBATIM: dict[type, str] = {ModelReplied: "wire", SandboxUsed: "calls"}
+"""What is not cleaned here: replies go back to the model byte for byte (they are JSON: control characters are
+escapes), and what a sandbox answered is parsed again by a replay (its recorder has redacted it)."""
 NAMES: dict[type, tuple[str, ...]] = {
     GateResult: ("passed", "skipped"),
     Failure: ("id",),
@@ -125,6 +126,8 @@ def _scrub(value: Any, clean: Callable[[str], str], verbatim: str = "") -> Any:
         changed = {}
         for name in value.__struct_fields__:
             old = getattr(value, name)
+            if name == verbatim and not isinstance(old, str):
+                continue
             how = strip if name in NAMES.get(type(value), ()) else clean
             new = _encodable(old) if name == verbatim else _scrub(old, how)
             if new is not old:

@@ -107,7 +107,7 @@ SELECT e.seq, e.epoch, e.ts, e.hash, e.hdr, p.body
 FROM events e LEFT JOIN payloads p ON p.run = e.run AND p.digest = e.payload
     AND e.type IN ('run.created', 'gate.finished', 'iteration.finished')
 WHERE e.run = :run AND e.seq > :after
-    AND e.type NOT IN ('tool.started', 'tool.finished', 'told')
+    AND e.type NOT IN ('tool.started', 'tool.finished', 'told', 'sandbox.used')
 ORDER BY e.seq LIMIT :limit;
 
 -- name: read_for_audit

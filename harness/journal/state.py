@@ -31,6 +31,7 @@ from harness.events import (
     RunPaused,
     SandboxClosed,
     SandboxOpened,
+    SandboxUsed,
     Told,
     ToolFinished,
     ToolStarted,
@@ -44,7 +45,7 @@ from harness.journal.iteration import Conversation, Iteration, advance, number
 from harness.journal.people import asked
 from harness.journal.phase import Phase, after
 
-INERT = frozenset((ToolStarted, ToolFinished, Told))
+INERT = frozenset((ToolStarted, ToolFinished, Told, SandboxUsed))
 """What changes nothing here: the types that the statement `read_for_state` leaves out."""
 
 

@@ -1,6 +1,5 @@
 """What closes an iteration and a run: score and feedback, the branch, the notes, the outcome."""
 
-import time
 from collections.abc import Generator
 
 import gates
@@ -18,6 +17,7 @@ from harness.events import (
     VerdictGiven,
 )
 from harness.exits import ENVIRONMENT
+from harness.goal import MICRO
 from harness.loop.checker import objections
 from harness.loop.endings import Ended
 from harness.loop.run import Run
@@ -125,7 +125,7 @@ def _branch(run: Run, best: CandidateMade) -> Generator[Event, None, str]:
                 best.tree,
                 run.base.commit,
                 message(run, best.n),
-                date=int(time.time()),
+                date=run.state.touched // MICRO,
                 trailers=(
                     ("Loopwright-Run", run.id),
                     ("Loopwright-Audit", f"{run.state.seq}:{run.state.head}"),

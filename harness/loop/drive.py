@@ -5,13 +5,14 @@ import signal
 import socket
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from threading import Event as Flag
 from threading import Thread, current_thread, main_thread
 from typing import Literal
 
 from harness.events import (
     BranchIntended,
+    CandidateMade,
     Event,
     GateStarted,
     ModelRequested,
@@ -22,7 +23,7 @@ from harness.events import (
 )
 from harness.exits import DEFECT, LIMIT
 from harness.journal import Journal, JournalError, Record, apply
-from harness.loop.endings import out_of_time, stopped_by
+from harness.loop.endings import out_of_time, stop_taken, stopped_by
 from harness.loop.engine import pursue
 from harness.loop.prepare import Ready
 from harness.loop.run import Run
@@ -34,13 +35,20 @@ INTENTS = (ModelRequested, ToolStarted, GateStarted, BranchIntended, PullRequest
 """After these the loop is about to act: a person's wish to pause waits for what comes of it."""
 
 
+Supervise = Callable[[Run, Journal], AbstractContextManager[None]]
+
+
 def drive(
-    ready: Ready, journal: Journal, view: Callable[[Record], None] = lambda record: None
+    ready: Ready,
+    journal: Journal,
+    view: Callable[[Record], None] = lambda record: None,
+    supervise: Supervise | None = None,
 ) -> RunFinished | RunParked:
     """Claim the run and pursue it until it ends, or has to ask a person.
 
-    Raises `StaleEpoch` when another process takes it over. A defect of the harness ends the run as
-    `failed` with exit code 70, and is raised again.
+    `supervise` watches beside the loop: signals, commands and the clock, unless a replay brings its own. Raises
+    `StaleEpoch` when another process takes it over. A defect of the harness ends the run as `failed` with exit
+    code 70, and is raised again.
     """
     run = ready.run
     owner = f"{socket.gethostname()}:{os.getpid()}"
@@ -50,11 +58,13 @@ def drive(
     show = _careful(view)
 
     def store(event: Event) -> None:
-        for record in journal.append(run.id, epoch, event):
+        taken = [stop_taken(cause, bool(run.cancel.within))] if (cause := run.cancel.unsaid()) else []
+        tape = run.tape.drain(taken=isinstance(event, CandidateMade))
+        for record in journal.append(run.id, epoch, *tape, *taken, event):
             run.state = apply(run.state, record)
             show(record)
 
-    with ready.held, _supervised(run, journal):
+    with ready.held, (supervise or _supervised)(run, journal):
         for event in ready.opening:
             store(event)
         try:

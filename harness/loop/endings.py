@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from harness.events import Outcome, QuestionAsked
+from harness.events import Outcome, QuestionAsked, StopTaken
 from harness.exits import CANCELLED, DENIED, ENVIRONMENT, LIMIT, TERMINATED
 from harness.models import ModelError, OverBudget
 from harness.repo import RepoError
@@ -37,6 +37,28 @@ class Parked(Exception):
     def __init__(self, question: QuestionAsked) -> None:
         super().__init__(question.text)
         self.question = question
+
+
+def stop_taken(cause: Ended, within: bool) -> StopTaken:
+    """What the journal says of a wish to end that came from outside of the loop."""
+    breaker, value, limit, unit = cause.tripped or ("", 0, 0, "")
+    return StopTaken(
+        outcome=cause.outcome,
+        reason=cause.reason,
+        exit_code=cause.exit_code,
+        next_step=cause.next_step,
+        breaker=breaker,
+        value=value,
+        limit=limit,
+        unit=unit,
+        within=within,
+    )
+
+
+def cause_of(event: StopTaken) -> Ended:
+    """The cause again, from what the journal says of it."""
+    tripped = (event.breaker, event.value, event.limit, event.unit) if event.breaker else None
+    return Ended(event.outcome, event.reason, event.exit_code, event.next_step, tripped=tripped)
 
 
 def stopped_by(how: Literal["stop", "SIGINT", "SIGTERM"]) -> Ended:

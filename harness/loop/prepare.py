@@ -20,9 +20,10 @@ from harness.goal import MICRO, Limits
 from harness.journal import Journal, State
 from harness.loop.plan import Plan, Settings
 from harness.loop.run import Run, Voice
+from harness.loop.tape import Recorded, Tape
 from harness.loop.wishes import unsaid
 from harness.memory import Note, Shelf, select
-from harness.models import Ledger, MessagesModel, load
+from harness.models import Catalog, Ledger, MessagesModel, Model, Profile, load
 from harness.repo import (
     Base,
     Store,
@@ -54,7 +55,8 @@ def begin(plan: Plan, places: Places, journal: Journal, clean: Cleaner, log: Cal
     Raises `UnpricedModel`, `CatalogError`, `SandboxUnavailable`, `ImageFailed`.
     """
     config = plan.settings.config
-    voices = _voices(config, places)
+    catalog = load(places.models)
+    voices = _voices(config, catalog)
     engine = engine_of(places)
     image = _image(engine, plan, log)
     run_id = "".join(secrets.choice(string.ascii_lowercase + string.digits) for _ in range(8))
@@ -75,10 +77,11 @@ def begin(plan: Plan, places: Places, journal: Journal, clean: Cleaner, log: Cal
             image=image,
             settings=msgspec.json.encode(plan.settings).decode(),
             principal=_principal(),
+            catalog=catalog.dump(),
         ),
     )
     run = _run(run_id, plan, image, voices, engine, places, journal, clean)
-    injected = NotesInjected(notes=tuple(note.id for note in run.notes))
+    injected = NotesInjected(notes=tuple(note.id for note in run.notes), told=msgspec.json.encode(run.notes).decode())
     return Ready(run=run, held=held, opening=(*plan.notices, *([injected] if run.notes else [])))
 
 
@@ -88,8 +91,14 @@ def reopen(
     journal: Journal,
     clean: Cleaner,
     change: Callable[[Limits], Limits] | None = None,
+    *,
+    engine: sandboxes.Engine | None = None,
+    catalog: Catalog | None = None,
+    listen: Callable[[Profile], Model] = MessagesModel,
 ) -> Ready:
     """Take an interrupted run up again, from the journal alone; `change` gives it new limits.
+
+    `engine`, `catalog` and `listen` (which makes the model of a profile) are this machine's unless others are given.
 
     Raises `RunHeld` when another process has it.
     """
@@ -112,8 +121,8 @@ def reopen(
         settings=settings,
         notices=(),
     )
-    voices = _voices(settings.config, places)
-    run = _run(run_id, plan, created.image, voices, engine_of(places), places, journal, clean, state)
+    voices = _voices(settings.config, catalog or load(places.models), listen)
+    run = _run(run_id, plan, created.image, voices, engine or engine_of(places), places, journal, clean, state)
     run.words, run.later = unsaid(record.event for record in journal.read(run_id))
     return Ready(run=run, held=held, resumed=True, limits=raised)
 
@@ -123,11 +132,10 @@ def engine_of(places: Places) -> sandboxes.Engine:
     return sandboxes.engine("docker", places.home)
 
 
-def _voices(config: Config, places: Places) -> dict[Role, Voice]:
-    catalog = load(places.models)
+def _voices(config: Config, catalog: Catalog, listen: Callable[[Profile], Model] = MessagesModel) -> dict[Role, Voice]:
     names: dict[Role, str] = {"maker": config.models.maker, "checker": config.models.checker}
     profiles = {role: catalog.profile(name) for role, name in names.items()}
-    voices = {role: Voice(MessagesModel(profile), profile) for role, profile in profiles.items()}
+    voices = {role: Voice(listen(profile), profile) for role, profile in profiles.items()}
     if voices["maker"].profile.name == voices["checker"].profile.name:
         raise ConfigError(
             f"maker and checker are both {voices['maker'].profile.name}",
@@ -172,6 +180,7 @@ def _run(
     state: State | None = None,
 ) -> Run:
     state = state or journal.state(run_id)
+    tape = Tape(clean.redact)
     shelf = Shelf(places.home, plan.repository.id, clean)
     rules = Rules(
         scope=plan.goal.scope,
@@ -200,7 +209,8 @@ def _run(
         notes=_told(shelf, plan, state),
         state=state,
         shelf=shelf,
-        engine=engine,
+        engine=Recorded(engine, tape),
+        tape=tape,
         recall=recall,
         history=lambda: journal.read(run_id),
         clean=clean,

@@ -12,6 +12,7 @@ from harness.events import Event, GateFinished, Role, SandboxOpened
 from harness.goal import Goal
 from harness.journal import Iteration, Record, State
 from harness.loop.endings import Ended, ending_of, out_of_time
+from harness.loop.tape import Tape
 from harness.memory import Note, Shelf
 from harness.models import Ledger, Model, ModelError, OverBudget, Profile
 from harness.repo import Base, RepoError, Repository, Store
@@ -26,7 +27,10 @@ class Cancel:
     flag: Flag = field(default_factory=Flag)
     busy: set[Callable[[], None]] = field(default_factory=set)
     """What to interrupt so that the loop's thread comes back: sandboxes and models."""
+    within: bool | None = None
+    """Whether the loop found the cause by itself; None while nobody has taken it."""
     _told: bool = False
+    _said: bool = False
 
     def set(self, cause: Ended) -> None:
         """Ask the loop to end; the first cause wins. Called from any thread."""
@@ -40,11 +44,18 @@ class Cancel:
             for interrupt in tuple(self.busy):
                 interrupt()
 
-    def take(self) -> Ended | None:
-        """The cause, once, for the thread that runs the loop."""
+    def take(self, *, within: bool = False) -> Ended | None:
+        """The cause, once, for the thread that runs the loop; `within` it, or between two of its events."""
         if self._told or self.cause is None:
             return None
-        self._told = True
+        self._told, self.within = True, within
+        return self.cause
+
+    def unsaid(self) -> Ended | None:
+        """The cause once it was taken, until the journal knows of it: given once."""
+        if self.within is None or self._said:
+            return None
+        self._said = True
         return self.cause
 
     def close(self) -> None:
@@ -100,6 +111,8 @@ class Run:
     started: float = field(default_factory=time.monotonic)
     """Monotonic time from which the wall clock counts: for a resumed run earlier than now."""
     cancel: Cancel = field(default_factory=Cancel)
+    tape: Tape = field(default_factory=Tape)
+    """What the sandboxes were asked since the last event; the driver stores it with the next one."""
     _seed: Path | None = None
 
     @property
@@ -122,11 +135,9 @@ class Run:
 
     def ended_by(self, error: ModelError | OverBudget | SandboxError | RepoError | OSError) -> Ended:
         """What ended the run: the wish to stop or the clock, which make other things fail, before the error itself."""
-        if cause := self.cancel.take():
-            return cause
         if time.monotonic() >= self.deadline:
-            return out_of_time(int(time.monotonic() - self.started), self.goal.limits.seconds)
-        return ending_of(error)
+            self.cancel.set(out_of_time(int(time.monotonic() - self.started), self.goal.limits.seconds))
+        return self.cancel.take(within=True) or ending_of(error)
 
     def steering(self) -> tuple[str, ...]:
         """What a supervisor wants said, once."""

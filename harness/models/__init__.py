@@ -2,7 +2,7 @@
 
 from harness.models.base import Effort, ErrorKind, Model, ModelError, Reply, Request, ToolCall, ToolSchema
 from harness.models.calls import ask, bound
-from harness.models.catalog import Catalog, CatalogError, Price, Profile, Tier, UnpricedModel, load
+from harness.models.catalog import Catalog, CatalogError, Price, Profile, Tier, UnpricedModel, load, undump
 from harness.models.client import MessagesModel
 from harness.models.ledger import Hold, Ledger, OverBudget
 from harness.models.price import cost, is_free, worst
@@ -31,5 +31,6 @@ __all__ = [
     "cost",
     "is_free",
     "load",
+    "undump",
     "worst",
 ]

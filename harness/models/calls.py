@@ -1,14 +1,18 @@
 """One call of a model: reserved before it is sent, retried within bounds, settled after it, told in events."""
 
+import hashlib
 import random
 import time
 from collections.abc import Callable, Generator
+
+import msgspec
 
 from harness.events import Event, ModelFailed, ModelReplied, ModelRequested, Usage
 from harness.models import price
 from harness.models.base import Model, ModelError, Reply, Request
 from harness.models.catalog import Profile
 from harness.models.ledger import Hold, Ledger
+from harness.models.wire import body
 
 ATTEMPTS = {"rate_limited": 12, "overloaded": 12, "server": 8, "unreachable": 8, "cut": 4, "timeout": 3}
 """How many attempts a call gets in all, by what the last one failed of. The first two pass by waiting (12 attempts
@@ -50,6 +54,12 @@ def pause(failures: int, retry_after: float | None, jitter: float) -> float:
     return min(LONGEST, max(step, asked))
 
 
+def parameters(request: Request) -> str:
+    """What a request holds besides the conversation, as JSON: the same for every call of one."""
+    given = {"max_tokens": request.max_tokens, "schema": request.schema, "effort": request.effort}
+    return msgspec.json.encode(given).decode()
+
+
 def ask(
     model: Model,
     profile: Profile,
@@ -71,6 +81,8 @@ def ask(
     the `ModelError` of the last attempt. An attempt of unknown outcome costs its whole reservation.
     """
     worst = price.worst(profile, prompt_bound, request.max_tokens)
+    sent = hashlib.sha256(body(profile, request)).hexdigest()
+    params = parameters(request)
     attempt = 0
     while True:
         attempt += 1
@@ -78,9 +90,11 @@ def ask(
         if left <= 0:
             raise ModelError("timeout", "the time of the run is over", charged=False)
         hold = ledger.reserve(worst, prompt_bound + request.max_tokens)
-        outcome = yield from _attempt(
-            model, profile, ledger, hold, request, (conversation, call, attempt), left, on_text
-        )
+        intent = ModelRequested(
+            conversation=conversation, call=call, attempt=attempt, model=profile.name, reserved=hold.micro_usd,
+            request=sent, params=params,
+        )  # fmt: skip
+        outcome = yield from _attempt(model, profile, ledger, hold, request, intent, left, on_text)
         if isinstance(outcome, Reply):
             return outcome
         rest = pause(attempt, outcome.retry_after, random.random())  # noqa: S311 - jitter is no secret
@@ -105,16 +119,13 @@ def _attempt(
     ledger: Ledger,
     hold: Hold,
     request: Request,
-    place: tuple[str, int, int],
+    intent: ModelRequested,
     left: float,
     on_text: Callable[[str, str], None] | None,
 ) -> Generator[Event, None, Reply | ModelError]:
     """One attempt, its reservation closed on every way out."""
-    conversation, call, attempt = place
     try:
-        yield ModelRequested(
-            conversation=conversation, call=call, attempt=attempt, model=profile.name, reserved=hold.micro_usd
-        )
+        yield intent
     except BaseException:
         ledger.release(hold)  # nothing was sent
         raise
@@ -131,8 +142,8 @@ def _attempt(
         cost = hold.micro_usd  # the server did not count, so nobody knows better
     ledger.settle(hold, cost, reply.usage)
     yield ModelReplied(
-        conversation=conversation,
-        call=call,
+        conversation=intent.conversation,
+        call=intent.call,
         model=reply.model,
         stop_reason=reply.stop_reason,
         usage=reply.usage,

@@ -100,6 +100,16 @@ class Catalog:
         known = name in self.unpriced or f"claude-{name}" in self.unpriced
         raise UnpricedModel(name, _near(name, self.profiles, 2), known)
 
+    def dump(self) -> str:
+        """The whole catalog as JSON, for `undump`. Keys are not in it: profiles name the variable they are in."""
+        return msgspec.json.encode([self.profiles, sorted(self.unpriced), self.dated]).decode()
+
+
+def undump(text: str) -> Catalog:
+    """The catalog that `Catalog.dump` wrote. Raises `msgspec.MsgspecError`."""
+    profiles, unpriced, dated = msgspec.json.decode(text, type=tuple[dict[str, Profile], list[str], str])
+    return Catalog(profiles, frozenset(unpriced), dated)
+
 
 def load(user_file: Path | None = None) -> Catalog:
     """Read the packaged models and, where it exists, the user's file over them.
