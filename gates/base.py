@@ -31,6 +31,10 @@ class Gate(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds; a gate that takes longer has the status `timeout`."""
     required: bool = True
     """A gate that is not required is reported and fed back, but does not keep a candidate from being green."""
+    coverage: int = 0
+    """For tests: per cent of the changed lines that they have to execute."""
+    mutation: bool = False
+    """For proof: try the suite on mutants of the changed lines."""
 
     def digest(self) -> str:
         """Names this definition in cache keys: any change of it changes the digest."""
@@ -71,6 +75,13 @@ class GateResult(msgspec.Struct, frozen=True, kw_only=True):
     violations: tuple[Violation, ...] = ()
     passed: tuple[str, ...] = ()
     """Ids of what was run and passed (tests): what the base had must still be there."""
+    flaky: tuple[str, ...] = ()
+    """Ids of tests that failed and passed on the same tree: among the passed ones, and always reported."""
+    traits: tuple[str, ...] = ()
+    """What was unusual about how base's tests ran; in a candidate's run nothing else may be."""
+    executed: int = 0
+    executable: int = 0
+    """Changed lines that the tests executed, of those that can be."""
     skipped: tuple[str, ...] = ()
     """Ids of what was found but skipped (tests): with `passed` and `failures`, every test the tree has."""
     notes: tuple[str, ...] = ()
@@ -131,6 +142,8 @@ class Room(msgspec.Struct, frozen=True, kw_only=True):
     """tree id -> a fresh throw-away sandbox whose workspace is exactly that tree."""
     baseline: Mapping[str, GateResult]
     """What each gate found at base, by gate name; empty while the base itself is judged."""
+    flaky: frozenset[str] = frozenset()
+    """Tests that earlier runs found to be flaky."""
     shared: dict[str, Any] = {}
     """What one gate of this room has found out and another can use, by a key of its own (test runs by tree)."""
 

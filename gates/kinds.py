@@ -31,7 +31,7 @@ KINDS: Mapping[str, Kind] = {
 GROUP = "loopwright.gates"
 """The entry-point group through which another package adds a kind: its name, and a function like these."""
 
-MEANING = 1
+MEANING = 2
 """Raised whenever a gate's result would mean something else than before, so that no old result is reused."""
 
 

@@ -1,6 +1,5 @@
 """One pytest process in a sandbox: how it is started, and whether it came to an end that means something."""
 
-import functools
 import json
 import re
 import secrets
@@ -8,11 +7,11 @@ import shlex
 import time
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
 
-from gates import junit
+from gates import account
 from gates.base import Failure
 from sandboxes.base import WORKSPACE, FileRefused, Result, Sandbox
 
@@ -43,8 +42,12 @@ class TestRun(msgspec.Struct, frozen=True, kw_only=True):
     """Node ids found by a process of its own, when that was asked for."""
     unexplained: bool = False
     """Exit code 1 without a failing test: a plugin's objection, such as a coverage threshold."""
-    uncontrolled: bool = False
-    """Our control test could not be run, so nothing shows that a failing test is reported as one."""
+    traits: tuple[str, ...] = ()
+    """What is unusual about the run. The plugins of a repository may have it so at base; nothing else may."""
+    marks: tuple[account.Mark, ...] = ()
+    """Lines of the tree that reached for the insides of the interpreter."""
+    ran: frozenset[tuple[str, int]] = frozenset()
+    """The probed statements that were executed, by path and line."""
     output: str = ""
     micros: int = 0
 
@@ -64,13 +67,25 @@ class Invocation(msgspec.Struct, frozen=True, kw_only=True):
     extra: tuple[str, ...]
     deadline: float
     """On the monotonic clock: the gate's whole time."""
+    required: tuple[str, ...] = ()
+    """Tests that are controlled in every run: a test of ours under their name has to be reported as failed."""
+    probes: Mapping[str, tuple[int, ...]] = {}
+    """Statements of the tree, by path and first line, that say when they are executed."""
 
     def left(self) -> float:
         """Seconds until the deadline, at least a moment, so that a run can say that it timed out."""
         return max(0.1, self.deadline - time.monotonic())
 
 
-def invocation(config: str | None, command: str | None, timeout: int, paths: Sequence[str]) -> Invocation:
+def invocation(
+    config: str | None,
+    command: str | None,
+    timeout: int,
+    paths: Sequence[str],
+    *,
+    required: tuple[str, ...] = (),
+    probes: Mapping[str, tuple[int, ...]] = {},
+) -> Invocation:
     """The way to call pytest on a tree with these `paths`; a `src` directory of packages is importable."""
     layered = any(re.fullmatch(r"src/[^/]+/__init__\.py", path) for path in paths)
     return Invocation(
@@ -78,12 +93,15 @@ def invocation(config: str | None, command: str | None, timeout: int, paths: Seq
         roots=(WORKSPACE, f"{WORKSPACE}/src") if layered else (WORKSPACE,),
         extra=tuple(shlex.split(command or "")),
         deadline=time.monotonic() + timeout,
+        required=required,
+        probes=probes,
     )
 
 
 class Process:
     """One pytest process, with a directory of random name of its own, outside the workspace.
 
+    What it found comes over the reporter's channel: nothing that it prints or leaves in a file counts.
     `problem` says why there is no result to look at, and is None when there is one.
     """
 
@@ -98,19 +116,11 @@ class Process:
             self.result = self._run(how, args, select)
         except FileRefused as refused:
             self.result = Result(exit_code=-1, stdout=str(refused).encode())
+            self.told = account.Account()
             self.problem: TestRun | None = self.error("there is no room for a test run in /tmp")
         else:
+            self.told = account.read(self.result.report, self.result.report_lost)
             self.problem = self._problem(good)
-
-    @functools.cached_property
-    def witness(self) -> Mapping[str, Any]:
-        """What our plugin wrote at the very end; nothing when the process did not get there."""
-        try:
-            said = json.loads(self._sandbox.read(f"{self.path}/witness.json", limit=junit.LIMIT))
-        except (FileRefused, ValueError, RecursionError):
-            return {}
-        lists = isinstance(said, dict) and all(isinstance(said.get(k), list) for k in ("collected", "errors"))
-        return said if lists and isinstance(said.get("canary"), str) else {}
 
     @property
     def micros(self) -> int:
@@ -119,12 +129,6 @@ class Process:
     @property
     def output(self) -> str:
         return self.result.stdout.decode(errors="replace")[-4_000:]
-
-    def report(self) -> junit.Report:
-        try:
-            return junit.parse(self._sandbox.read(f"{self.path}/report.xml", limit=junit.LIMIT))
-        except FileRefused as error:
-            return junit.Report(problem=error.why or error.what)
 
     def error(self, why: str, forged: str = "") -> TestRun:
         return TestRun(status="error", why=why, forged=forged, output=self.output, micros=self.micros)
@@ -136,22 +140,25 @@ class Process:
         config = f"{WORKSPACE}/{how.config}" if how.config else f"{self.path}/pytest.ini"
         options = [
             *("-c", config, f"--rootdir={WORKSPACE}", f"--confcutdir={WORKSPACE}", "--color=no", "--tb=short"),
-            *("-o", f"cache_dir={self.path}/cache", "-o", "junit_family=xunit1", "-o", "junit_logging=no"),
-            *("--continue-on-collection-errors", "--maxfail=0", f"--junitxml={self.path}/report.xml"),
+            *("-o", f"cache_dir={self.path}/cache", "--continue-on-collection-errors", "--maxfail=0"),
         ]
-        command = ["/bin/sh", "-c", START, "sh", program, json.dumps(how.roots), *options, *how.extra, *args, *select]
-        return self._sandbox.run(command, timeout=how.left(), env=ENV)
+        orders = json.dumps({"roots": how.roots, "required": how.required, "probes": dict(how.probes)})
+        command = ["/bin/sh", "-c", START, "sh", program, *options, *how.extra, *args, *select]
+        return self._sandbox.run(command, timeout=how.left(), env=ENV, stdin=orders.encode(), report=account.LIMIT)
 
     def _problem(self, good: tuple[int, ...]) -> TestRun | None:
-        code, said = self.result.exit_code, self.witness.get("exit")
+        code, said = self.result.exit_code, self.told.end.exit if self.told.end else None
         if self.result.timed_out:
             return TestRun(status="timeout", why="pytest ran out of time", output=self.output, micros=self.micros)
-        if code == NO_PYTEST and said is None:
+        if code == NO_PYTEST and not self.told.began:
             return self.error('pytest is not in the image; fix: [sandbox] setup = ["pip install pytest"]')
         if self.result.disk:
             return self.error("pytest was killed: the disk is full; fix: raise [sandbox] disk_mb")
         if code == 137 or (self.result.oom and said is None):
             return self.error("pytest was killed (out of memory?); fix: raise [sandbox] memory_mb")
+        if self.told.problem:
+            forged = "" if self.result.report_lost else "account"
+            return self.error(f"what the run told is no result: {self.told.problem}", forged)
         if said != code:
             forged = f"exit code {code}" if code in good else ""
             return self.error(f"pytest was cut short: exit code {code} without having finished", forged)

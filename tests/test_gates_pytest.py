@@ -146,7 +146,7 @@ def test_bad_luck_is_told_from_breakage(lab: Lab) -> None:
     result = gates.run(TESTS, room)
     lab.storms = set()
     assert news(lab, result) == {f"{FILE}::test_note_again": "AssertionError: assert ['x', 'y'] == ['y']"}
-    assert result.notes == (f"flaky: {FILE}::test_weather",)
+    assert (result.flaky, result.notes[0]) == ((f"{FILE}::test_weather",), f"flaky: {FILE}::test_weather")
     assert f"{FILE}::test_weather" in result.passed
 
 
