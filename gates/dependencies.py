@@ -38,6 +38,12 @@ def dependency_notes(changes: Iterable[Change], room: Room) -> list[str]:
     return notes
 
 
+def declared(path: str, room: Room, tree: str) -> Mapping[str, str] | None:
+    """The requirements that the manifest at `path` names in a tree, by name; None when it is none, or unreadable."""
+    read = _reader(path, PurePosixPath(path).name)
+    return _read(read, room, tree, path) if read else None
+
+
 def _change(name: str, old: str | None, new: str | None) -> str:
     if old is None:
         return f"added: {new}"

@@ -12,6 +12,7 @@ from gates.contents import Oversized, added_lines, content
 from gates.edits import edits
 from gates.globs import matches
 from gates.markers import new_signs
+from gates.pins import pins
 from gates.protection import LINK, tampered
 from gates.source import Unreadable, outline, parse
 from gates.trees import Layout, may_edit
@@ -65,6 +66,7 @@ def integrity(gate: Gate, room: Room) -> GateResult:
 def _violations(room: Room) -> Iterator[Violation]:
     sides = trees.layout(room)
     shadowing = trees.planted(room, sides)
+    yield from pins(room)
     for change in room.diff.changes:
         if not matches(change.path, room.rules.scope):
             yield _violation("out-of-scope", change.path, "the goal's scope does not hold this path")

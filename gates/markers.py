@@ -7,6 +7,7 @@ from pathlib import PurePosixPath
 
 import msgspec
 
+from gates import reaches
 from gates.base import Severity, Violation
 from gates.source import SKIPS, XFAILS, dotted
 
@@ -36,6 +37,7 @@ FIXES = {
     "pytest-plugin": "take it out: fixtures belong to conftest.py, and that is base's",
     "test-aware-source": "source must not behave otherwise when tests look",
     "new-test-skipped": "let the new test run, or leave it out",
+    **reaches.FIXES,
 }
 
 
@@ -68,6 +70,8 @@ def signs(path: str, tree: ast.Module, *, is_test: bool) -> Iterator[Sign]:
         yield from _runner(node, names, is_test)
         if not is_test:
             yield from _awareness(node)
+    if not is_test:
+        yield from (Sign(*sign) for sign in reaches.reaches(tree))
     for node in ast.walk(tree) if is_test else ():
         for decorator in getattr(node, "decorator_list", ()):
             text = ast.unparse(decorator)
@@ -75,8 +79,9 @@ def signs(path: str, tree: ast.Module, *, is_test: bool) -> Iterator[Sign]:
                 yield Sign("new-test-skipped", f"{getattr(node, 'name', '')}: @{text}", decorator.lineno, "warn")
     for node, importing in _calls(tree):
         name = dotted(node)
-        if importing and (name in EXITS or (is_test and name in LEAVES)) and not script:
-            yield Sign("exit-at-import", f"{name} when the file is imported", node.lineno)
+        if importing and name in EXITS | LEAVES and not script:
+            severity: Severity = "block" if is_test or name in EXITS else "warn"
+            yield Sign("exit-at-import", f"{name} when the file is imported", node.lineno, severity)
         elif name in EXITS - {"os.kill", "os.killpg"}:
             yield Sign("exit-in-code", name, node.lineno, "block" if is_test else "warn")
 
@@ -138,6 +143,11 @@ def _awareness(node: ast.AST) -> Iterator[Sign]:
         case ast.Compare(left=ast.Constant(value="pytest" | "_pytest" | "unittest"), ops=[ast.In() | ast.NotIn()]):
             if any(dotted(part) == "sys.modules" for part in node.comparators):
                 yield Sign("test-aware-source", "asks whether pytest is loaded", node.lineno)
+            if any(dotted(part).startswith("sys.argv") for part in node.comparators):
+                yield Sign("test-aware-source", "asks whether pytest was started", node.lineno)
+        case ast.Call(func=function, args=[ast.Constant(value="pytest" | "_pytest" | "unittest"), *_]):
+            if dotted(function).endswith(("sys.modules.get", "find_spec")):
+                yield Sign("test-aware-source", "asks whether pytest is there", node.lineno)
 
 
 def _calls(tree: ast.Module) -> Iterator[tuple[ast.expr, bool]]:

@@ -1,0 +1,110 @@
+"""Signs of code that makes every answer look right, or hides what it does: new in a source, they have no honest use."""
+
+import ast
+from collections.abc import Iterator
+
+from gates.base import Severity
+from gates.source import dotted
+
+REACHES = frozenset(
+    (
+        *("gc.get_objects", "gc.get_referrers", "gc.get_referents", "sys._current_frames", "sys.settrace"),
+        *("sys.setprofile", "threading.settrace", "threading.setprofile", "sys.addaudithook", "ctypes.pythonapi"),
+        "sys.monitoring.register_callback",
+    )
+)
+FRAMES = frozenset({"sys._getframe", "inspect.stack", "inspect.currentframe", "inspect.getouterframes"})
+"""Ways to look at one's callers; logging and the like do so too."""
+CODE = frozenset({"__code__", "cell_contents", "__closure__", "f_locals", "f_back", "tb_frame", "gi_frame"})
+RUN = frozenset({"exec", "eval", "compile"})
+DECODERS = frozenset(
+    {"b64decode", "b85decode", "a85decode", "unhexlify", "fromhex", "decompress", "loads", "decode", "chr"}
+)
+BY_NAME = frozenset(
+    {"getattr", "setattr", "hasattr", "delattr", "__import__", "import_module", "attrgetter", "methodcaller"}
+)
+LANGUAGE = frozenset({"builtins", "__builtins__", "unittest", "TestCase"})
+
+FIXES = {
+    "interpreter-reached": "do it without the insides of the interpreter: from there the evidence can be reached",
+    "equal-to-everything": "compare what the objects hold; an answer that equals all answers is none",
+    "hidden-code": "write the code as code, so that it can be read",
+    "hidden-name": "write the name as it is, so that it can be read",
+    "language-patched": "leave the language and its assertions as they are",
+}
+
+Sign = tuple[str, str, int, Severity]
+"""Rule, what the code says, line, severity."""
+
+
+def reaches(tree: ast.Module) -> Iterator[Sign]:
+    """Every such sign in a module, wherever it stands."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.Attribute():
+                yield from _attribute(node)
+            case ast.Call(func=function, args=[first, *_]):
+                yield from _call(node, dotted(function).rpartition(".")[2], first)
+            case ast.ClassDef():
+                yield from _comparisons(node)
+            case ast.Assign(targets=targets):
+                yield from (_patched(t, node) for t in targets if _is_language(t))
+
+
+def _attribute(node: ast.Attribute) -> Iterator[Sign]:
+    name = dotted(node)
+    if name in REACHES:
+        yield "interpreter-reached", name, node.lineno, "block"
+    elif name in FRAMES:
+        yield "interpreter-reached", name, node.lineno, "warn"
+    elif node.attr in CODE:
+        severity: Severity = "block" if isinstance(node.ctx, ast.Store) and node.attr == "__code__" else "warn"
+        yield "interpreter-reached", f".{node.attr}", node.lineno, severity
+
+
+def _call(node: ast.Call, name: str, first: ast.expr) -> Iterator[Sign]:
+    if name in RUN and isinstance(node.func, ast.Name):
+        calls = {dotted(part.func).rpartition(".")[2] for part in ast.walk(first) if isinstance(part, ast.Call)}
+        if calls & DECODERS:
+            yield "hidden-code", f"{name} of something decoded", node.lineno, "block"
+    if name in BY_NAME:
+        for argument in node.args:
+            if _assembled(argument):
+                yield "hidden-name", f"{name} of a name put together from pieces", node.lineno, "block"
+    if name in ("setattr", "delattr") and _is_language(ast.Attribute(first, "x", ast.Store())):
+        yield "language-patched", f"changes {ast.unparse(first)}", node.lineno, "block"
+
+
+def _assembled(node: ast.expr) -> bool:
+    """A text that is written in pieces or backwards though it could be written out."""
+    match node:
+        case ast.BinOp(left=left, op=ast.Add(), right=right):
+            return all(isinstance(p, ast.Constant) or _assembled(p) for p in (left, right))
+        case ast.Call(func=ast.Attribute(value=ast.Constant(value=str()), attr="join" | "replace" | "translate")):
+            return True
+        case ast.Subscript(value=ast.Constant(value=str()), slice=ast.Slice()):
+            return True
+    return any(dotted(p.func).rpartition(".")[2] in DECODERS for p in ast.walk(node) if isinstance(p, ast.Call))
+
+
+def _comparisons(node: ast.ClassDef) -> Iterator[Sign]:
+    """Methods by which an object equals, or contains, whatever it is compared with."""
+    for part in node.body:
+        match part:
+            case ast.FunctionDef(name="__eq__" | "__contains__" as name):
+                answers = [answer.value for answer in ast.walk(part) if isinstance(answer, ast.Return)]
+                if answers and all(isinstance(a, ast.Constant) and a.value is True for a in answers):
+                    yield "equal-to-everything", f"{node.name}.{name} is always true", part.lineno, "block"
+            case ast.Assign(targets=[ast.Name(id="__eq__" | "__contains__" as name)], value=ast.Lambda(body=body)):
+                if isinstance(body, ast.Constant) and body.value is True:
+                    yield "equal-to-everything", f"{node.name}.{name} is always true", part.lineno, "block"
+
+
+def _is_language(node: ast.expr) -> bool:
+    return isinstance(node, ast.Attribute | ast.Subscript) and not LANGUAGE.isdisjoint(
+        dotted(node).split(".")[:-1] or [dotted(node)]
+    )
+
+
+def _patched(target: ast.expr, node: ast.stmt) -> Sign:
+    return "language-patched", f"changes {ast.unparse(target)}", node.lineno, "block"
