@@ -20,7 +20,7 @@ Status = Literal["pass", "fail", "error", "timeout", "skipped"]
 Severity = Literal["block", "warn"]
 
 
-class Gate(msgspec.Struct, frozen=True, kw_only=True):
+class Gate(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The definition of one gate. `kind` names the function that runs it (see `gates.kinds`)."""
 
     name: str
@@ -35,6 +35,16 @@ class Gate(msgspec.Struct, frozen=True, kw_only=True):
     """For tests: per cent of the changed lines that they have to execute."""
     mutation: bool = False
     """For proof: try the suite on mutants of the changed lines."""
+    format: str = ""
+    """How the report of a `command` is read (`gates.parsers.FORMATS`); `` judges it by its exit status."""
+    report: str = ""
+    """Glob of the report files in the work tree; `` for the file that `$LOOPWRIGHT_REPORT` names, else stdout."""
+    project: str = ""
+    """The directory of the project it judges; `` for the whole repository."""
+    inputs: tuple[str, ...] = ()
+    """Globs of the paths that can change its result; none: whatever its kind looks at."""
+    apart: tuple[str, ...] = ()
+    """Directories that cannot change its result: the projects that its own does not depend on."""
 
     def digest(self) -> str:
         """Names this definition in cache keys: any change of it changes the digest."""

@@ -7,6 +7,7 @@ import shlex
 from gates import trees
 from gates.base import Failure, Gate, GateResult, Room, Status
 from gates.naming import REQUIRED
+from sandboxes.base import WORKSPACE, Result
 
 NAMED_BY = {
     "make": ("Makefile", "makefile", "GNUmakefile"),
@@ -31,27 +32,16 @@ def command(gate: Gate, room: Room) -> GateResult:
     """
     if not gate.command:
         return _result(gate, "error", "a gate of the kind command needs a command", "")
-    tree = trees.exact(room, trees.layout(room))
-    scripts = {c.path for c in room.diff.changes} & named_files(gate.command, room.paths(room.base))
-    if scripts:
-        tree = room.compose(tree, dict.fromkeys(scripts, room.base))
+    tree, notes = with_base_scripts(gate, room, trees.exact(room, trees.layout(room)))
     with room.open(tree) as sandbox:
-        result = sandbox.run(gate.command, timeout=gate.timeout, cap=200_000)
+        result = sandbox.run(gate.command, timeout=gate.timeout, cap=200_000, cwd=where(gate))
     output = result.stdout.decode(errors="replace")[-TAIL:]
-    notes = tuple(f"{path} was changed; this gate ran base's copy" for path in sorted(scripts))
     if result.timed_out:
         return _result(gate, "timeout", f"no end after {gate.timeout} s", output, notes)
-    match result.exit_code:
-        case 0:
-            return _result(gate, "pass", "exit status 0", output="", notes=notes)
-        case 126 | 127:
-            reason = "cannot be executed" if result.exit_code == 126 else "is not there"
-            fix = "fix: install what it calls by [sandbox] setup, or correct the line"
-            return _result(
-                gate, "error", f"a command of it {reason} (exit status {result.exit_code}); {fix}", output, notes
-            )
-        case 137 if result.oom:
-            return _result(gate, "error", "out of memory; fix: raise [sandbox] memory_mb", output, notes)
+    if result.exit_code == 0:
+        return _result(gate, "pass", "exit status 0", output="", notes=notes)
+    if reason := cannot_run(result):
+        return _result(gate, "error", reason, output, notes)
     # an exit status cannot tell new failures from old ones: what is red at base has to become green
     id_ = REQUIRED + gate.name if room.baseline else gate.name
     failure = Failure(id=id_, message=f"exit status {result.exit_code}: {gate.command}"[:300], detail=output)
@@ -64,6 +54,34 @@ def command(gate: Gate, room: Room) -> GateResult:
         notes=notes,
         output=output,
     )
+
+
+def where(gate: Gate) -> str:
+    """The directory that the gate's command runs in."""
+    return f"{WORKSPACE}/{gate.project}" if gate.project else WORKSPACE
+
+
+def cannot_run(result: Result) -> str:
+    """Why a command that failed says nothing about the code, and the fix; nothing when it does say something."""
+    match result.exit_code:
+        case 126 | 127:
+            reason = "cannot be executed" if result.exit_code == 126 else "is not there"
+            fix = "fix: install what it calls by [sandbox] setup, or correct the line"
+            return f"a command of it {reason} (exit status {result.exit_code}); {fix}"
+        case 137 if result.oom:
+            return "out of memory; fix: raise [sandbox] memory_mb"
+    return ""
+
+
+def with_base_scripts(gate: Gate, room: Room, tree: str) -> tuple[str, tuple[str, ...]]:
+    """The tree with base's version of the scripts and makefiles that the gate's line names, and what was restored."""
+    paths = room.paths(room.base)
+    inside = tuple(path.removeprefix(f"{gate.project}/") for path in paths) if gate.project else paths
+    named = named_files(gate.command or "", inside)
+    named = {f"{gate.project}/{path}" for path in named} if gate.project else named
+    scripts = {change.path for change in room.diff.changes} & named & set(paths)
+    notes = tuple(f"{path} was changed; this gate ran base's copy" for path in sorted(scripts))
+    return (room.compose(tree, dict.fromkeys(scripts, room.base)) if scripts else tree), notes
 
 
 def named_files(line: str, paths: tuple[str, ...]) -> set[str]:

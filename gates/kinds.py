@@ -12,17 +12,24 @@ from gates.command import command
 from gates.integrity import integrity
 from gates.proof import proof
 from gates.pytest import pytest
+from gates.reported import reported
 from gates.ruff import ruff
 from gates.security import security
 from sandboxes.base import SandboxGone
 
 Kind = Callable[[Gate, Room], GateResult]
 
+
+def _command(gate: Gate, room: Room) -> GateResult:
+    """A command is judged by the report it writes or, without one, by its exit status."""
+    return reported(gate, room) if gate.format else command(gate, room)
+
+
 KINDS: Mapping[str, Kind] = {
     "integrity": integrity,
     "ruff": ruff,
     "security": security,
-    "command": command,
+    "command": _command,
     "pytest": pytest,
     "proof": proof,
 }
