@@ -154,6 +154,10 @@ class Room(msgspec.Struct, frozen=True, kw_only=True):
     """What each gate found at base, by gate name; empty while the base itself is judged."""
     flaky: frozenset[str] = frozenset()
     """Tests that earlier runs found to be flaky."""
+    entries: Callable[[str], Mapping[str, str]] | None = None
+    """tree id -> path -> mode and object id: what names the part of a tree that a gate looks at."""
+    message: str = ""
+    """What people wrote that goes with the change into its commit."""
     shared: dict[str, Any] = {}
     """What one gate of this room has found out and another can use, by a key of its own (test runs by tree)."""
 

@@ -3,6 +3,7 @@
 import itertools
 import re
 import shlex
+from pathlib import PurePosixPath
 
 from gates import trees
 from gates.base import Failure, Gate, GateResult, Room, Status
@@ -19,6 +20,12 @@ NAMED_BY = {
     "hatch": ("hatch.toml",),
 }
 """The files in which a runner finds what its targets do."""
+
+INTERPRETERS = re.compile(
+    r"(?:ba|da|z|k)?sh|python[\d.]*|node|deno|bun|ruby|perl|php|env|exec|time|timeout|xargs|npx|uv"
+)
+"""Commands that run the files they name."""
+CONFIGURATION = ("", ".sh", ".cfg", ".ini", ".toml", ".json", ".yml", ".yaml", ".mk")
 
 TAIL = 6_000
 
@@ -85,15 +92,22 @@ def with_base_scripts(gate: Gate, room: Room, tree: str) -> tuple[str, tuple[str
 
 
 def named_files(line: str, paths: tuple[str, ...]) -> set[str]:
-    """The files of base that a shell line names, itself or through the runner it calls."""
-    try:
-        words = shlex.split(re.sub(r"[;&|()<>]", " ", line))
-    except ValueError:
-        words = line.split()
-    wanted = {word.removeprefix("./") for word in words}
-    wanted |= {f"{module.replace('.', '/')}.py" for flag, module in itertools.pairwise(words) if flag == "-m"}
-    for word in words:
-        wanted.update(NAMED_BY.get(word.rpartition("/")[2], ()))
+    """The files of base that decide what a shell line does: scripts that it runs, itself or through a runner, and
+    configuration that it names. Sources that it names are what it judges."""
+    wanted = set[str]()
+    for part in re.split(r"[;&|()`\n]", re.sub(r"[<>]", " ", line)):
+        try:
+            words = shlex.split(part)
+        except ValueError:
+            words = part.split()
+        while words and re.match(r"\w+=", words[0]):
+            del words[0]
+        runs = bool(words) and bool(INTERPRETERS.fullmatch(words[0].rpartition("/")[2]))
+        for n, word in enumerate(words):
+            if n == 0 or runs or PurePosixPath(word).suffix in CONFIGURATION:
+                wanted.add(word.removeprefix("./"))
+            wanted.update(NAMED_BY.get(word.rpartition("/")[2], ()))
+        wanted |= {f"{module.replace('.', '/')}.py" for flag, module in itertools.pairwise(words) if flag == "-m"}
     return wanted & set(paths)
 
 

@@ -10,6 +10,7 @@ import msgspec
 from gates.base import Gate, GateResult, GateUnknown, Room
 from gates.command import command
 from gates.integrity import integrity
+from gates.projects import OWN, inputs, scoped, standing
 from gates.proof import proof
 from gates.pytest import pytest
 from gates.reported import reported
@@ -61,8 +62,9 @@ def run(gate: Gate, room: Room) -> GateResult:
     """
     judge = kind(gate.kind)
     started = time.monotonic()
+    room = scoped(gate, room)
     try:
-        result = judge(gate, room)
+        result = standing(gate, room) or judge(gate, room)
     except SandboxGone as gone:
         why = f"the clean room died: {gone}"[:300]
         result = GateResult(gate=gate.name, kind=gate.kind, status="error", summary=why, output=gone.fix, died=True)
@@ -81,6 +83,9 @@ def cache_key(gate: Gate, room: Room, image: str) -> str:
     baseline = {
         name: (result.status, sorted(f.id for f in result.failures), sorted(result.passed), sorted(result.skipped))
         for name, result in room.baseline.items()
+        if gate.kind not in OWN or name == gate.name
     }
-    parts = (MEANING, gate.digest(), room.base, room.head, room.rules, image, sorted(baseline.items()))
-    return hashlib.sha256(repr(parts).encode(errors="backslashreplace")).hexdigest()[:32]
+    trees = (inputs(gate, room, room.base), inputs(gate, room, room.head))
+    parts = (MEANING, gate.digest(), *trees, bool(room.baseline), room.rules, image, sorted(baseline.items()))
+    message = room.message if gate.kind == "security" else ""
+    return hashlib.sha256(repr((*parts, message)).encode(errors="backslashreplace")).hexdigest()[:32]

@@ -85,7 +85,7 @@ def _lost(gate: Gate, room: Room, sides: Layout, report: Report) -> tuple[Failur
     done = {*report.passed, *(failure.id for failure in report.failures)}
     skipped = frozenset(report.skipped)
     return tuple(
-        Failure(id=node, message=f"passed at base, {'skipped' if node in skipped else 'not run any more'} now")
+        Failure(id=node, message=f"passed at base, {'is skipped' if node in skipped else 'has no result'} now")
         for node in base.passed
         if node not in done
     )
@@ -100,7 +100,7 @@ def _run(gate: Gate, room: Room, tree: str) -> Run:
     with room.open(tree) as sandbox:
         done = sandbox.run(
             gate.command or "", timeout=gate.timeout, cap=LIMIT, cwd=where(gate), merge=form.merged,
-            env={VARIABLE: path},
+            env={VARIABLE: path}, report=LIMIT,
         )  # fmt: skip
         said = (done.stdout + b"\n" + done.stderr).decode(errors="replace").strip()[-TAIL:]
         if done.timed_out:
@@ -123,9 +123,13 @@ def _checked(gate: Gate, report: Report, code: int, said: str, notes: tuple[str,
 
 
 def _report(gate: Gate, sandbox: Sandbox, done: Result, path: str) -> Report:
-    """The report, from where the gate says it is."""
+    """The report, from where the gate says it is: files, descriptor 3, the named file, stdout."""
     if gate.report:
         return _files(gate, sandbox)
+    if done.report_lost:
+        return Report(problem=f"the report has more than {LIMIT} bytes")
+    if done.report:
+        return parse(gate.format, done.report)
     try:
         return parse(gate.format, sandbox.read(path, limit=LIMIT))
     except FileRefused as refused:

@@ -10,6 +10,7 @@ from typing import Any
 from gates import tools, trees
 from gates.base import Gate, GateResult, Room
 from gates.contents import base_content
+from gates.projects import within
 from gates.tools import Finding, ToolFailed, beyond, failures, report
 from sandboxes.base import Sandbox
 
@@ -28,14 +29,15 @@ def ruff(gate: Gate, room: Room) -> GateResult:
     Raises `SandboxGone`.
     """
     sides = trees.layout(room)
-    if not any(path.endswith((".py", ".pyi")) for path in room.paths(room.head)):
+    mine = (gate.project,) if gate.project else None
+    if not any(_is_python(path, mine) for path in room.paths(room.head)):
         return GateResult(gate=gate.name, kind=gate.kind, status="skipped", summary="there is no Python")
     tree, notes = _with_extended(room, trees.exact(room, sides))
-    changed = [c.path for c in room.diff.changes if c.status != "deleted" and c.path.endswith((".py", ".pyi"))]
+    changed = [c.path for c in room.diff.changes if c.status != "deleted" and _is_python(c.path, mine)]
     try:
         with room.open(tree) as sandbox:
             check = _Check(sandbox, gate, () if _configured(room) else PLAIN)
-            found = check(["."])
+            found = check([gate.project or "."])
             hidden = _hidden(check, room, changed, found) if changed else []
     except ToolFailed as error:
         return error.result(gate)
@@ -48,6 +50,10 @@ def ruff(gate: Gate, room: Room) -> GateResult:
         failures=bad,
         notes=notes,
     )
+
+
+def _is_python(path: str, directories: Sequence[str] | None) -> bool:
+    return path.endswith((".py", ".pyi")) and (directories is None or within(path, directories))
 
 
 class _Check:

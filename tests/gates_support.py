@@ -99,6 +99,7 @@ class Lab:
             compose=self.store.compose,
             open=self._open,
             baseline=baseline,
+            entries=self.store.entries,
         )
 
     @contextmanager

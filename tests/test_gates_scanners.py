@@ -151,6 +151,8 @@ def test_missing_tools_are_errors_with_a_fix(
         ("python scripts/check.py 'unbalanced", {"scripts/check.py"}),
         ("/usr/bin/make -C . lint", {"Makefile"}),
         ("pytest -q", set()),
+        ("mypy scripts/check.py --config-file ./pytest.ini", {"pytest.ini"}),
+        ("A=1 scripts/check.py", {"scripts/check.py"}),
     ],
 )
 def test_the_files_a_line_names(line: str, named: set[str]) -> None:

@@ -7,7 +7,7 @@ lives or what a model costs: those decide who gets the key and the money, and ar
 from harness.config.errors import ConfigError
 from harness.config.places import Places, places
 from harness.config.read import limits, parse, settle
-from harness.config.tables import FILE, Config, GateTable, ModelsTable, SandboxTable
+from harness.config.tables import FILE, Config, GateTable, ModelsTable, ProjectTable, SandboxTable
 
 __all__ = [
     "FILE",
@@ -16,6 +16,7 @@ __all__ = [
     "GateTable",
     "ModelsTable",
     "Places",
+    "ProjectTable",
     "SandboxTable",
     "limits",
     "parse",

@@ -84,6 +84,11 @@ def _check_keys(table: Mapping[str, Any], kind: type[msgspec.Struct], source: st
         inner: Any = fields[key]
         if isinstance(inner, type) and issubclass(inner, msgspec.Struct) and isinstance(value, dict):
             _check_keys(value, inner, source, f"{path}{key}.")
+        elif get_origin(inner) is tuple and isinstance(value, list) and isinstance(get_args(inner)[0], type):
+            if issubclass(get_args(inner)[0], msgspec.Struct):
+                for n, item in enumerate(value, start=1):
+                    if isinstance(item, dict):
+                        _check_keys(item, get_args(inner)[0], source, f"{path}{key}[{n}].")
         elif get_origin(inner) is dict and get_args(inner)[1] is GateTable and isinstance(value, dict):
             for name, gate in value.items():
                 if isinstance(gate, dict):

@@ -22,6 +22,11 @@ def _numbers(config: Config) -> Iterator[tuple[str, float, float]]:
     )
     yield ("escalation.hours", config.escalation.hours, tiny)
     yield from ((f"gates.{name}.timeout", gate.timeout, 1) for name, gate in config.gates.items())
+    yield from (
+        (f"{project.path}: gates.{name}.timeout", gate.timeout, 1)
+        for project in config.project
+        for name, gate in project.gates.items()
+    )
 
 
 def check_ceiling(config: Config, source: str, settings: Path) -> None:

@@ -25,6 +25,22 @@ class GateTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     command: str | None = None
     timeout: int = 600
     required: bool = True
+    format: str = ""
+    """How the report of a command is read; without one, its exit status decides."""
+    report: str = ""
+    """Glob of the files that hold the report, where it is not stdout or `$LOOPWRIGHT_REPORT`."""
+    inputs: tuple[str, ...] = ()
+    """Globs of what can change its result; none: everything."""
+
+
+class ProjectTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[[project]]`: a directory with gates of its own, run only for changes that can reach it."""
+
+    path: str
+    needs: tuple[str, ...] = ()
+    """Paths of the projects that it depends on."""
+    gates: dict[str, GateTable] = {}
+    """Empty: detected from that directory."""
 
 
 class ModelsTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -76,6 +92,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     sandbox: SandboxTable = SandboxTable()
     gates: dict[str, GateTable] = {}
     """Empty: detected from the base tree."""
+    project: tuple[ProjectTable, ...] = ()
     models: ModelsTable = ModelsTable()
     limits: LimitsTable = LimitsTable()
     ceiling: CeilingTable = CeilingTable()

@@ -63,6 +63,8 @@ def _judge(run: Run, place: Place, n: int, tree: str, diff: Diff) -> Generator[E
         compose=run.store.compose,
         open=lambda wanted: _clean_room(run, wanted, opened),
         baseline={} if place == "base" else run.state.baseline,
+        entries=run.store.entries,
+        message=run.goal.text,
     )
     for gate in gates.order(run.gates):
         if gate.name in done and done[gate.name].status not in ("error", "timeout"):

@@ -6,13 +6,12 @@ from typing import Any
 
 import msgspec
 
-import gates
-from gates import Gate, GateUnknown
-from gates.detect import complete
+from gates import Gate
 from harness.clean import Cleaner, clean
 from harness.config import Config, ConfigError, Places, limits, settle
 from harness.events import Notice
 from harness.goal import Criterion, Goal, slug
+from harness.loop.wanted import wanted_gates
 from harness.repo import Base, Repository, Store, discover, free_branch, resolve
 
 
@@ -76,7 +75,7 @@ def plan(wish: Wish, places: Places, cleaner: Cleaner) -> Plan:
         limits=limits(config),
         source=wish.source,
     )
-    wanted = _gates(config, store, base)
+    wanted = wanted_gates(config, store.paths(base.tree), lambda path: store.file(base.tree, path))
     if wish.must_pass and not any(gate.kind == "pytest" and gate.required for gate in wanted):
         raise ConfigError(
             "--must-pass needs a pytest gate that is required",
@@ -111,24 +110,3 @@ def _printable(root: Path, branch: str) -> None:
                 "it has control or invisible characters, or is no UTF-8",
                 "rename it",
             )
-
-
-def _gates(config: Config, store: Store, base: Base) -> tuple[Gate, ...]:
-    """The gates of a run: the configured ones or, where none are, those that the base tree suggests."""
-    if not config.gates:
-        return gates.detect(store.paths(base.tree), lambda path: store.file(base.tree, path))
-    made = []
-    for name, table in config.gates.items():
-        kind = table.kind or (name if name in gates.KINDS else "command")
-        try:
-            gates.kind(kind)
-        except GateUnknown as unknown:
-            raise ConfigError(f"[gates.{name}] cannot be used", str(unknown), "correct its kind") from None
-        if not table.required and kind in ("integrity", "security"):
-            raise ConfigError(
-                f"[gates.{name}] cannot be optional", f"{kind} guards the evidence itself", "remove required = false"
-            )
-        if kind == "command" and not table.command:
-            raise ConfigError(f"[gates.{name}] has no command", "", "say what it runs: command = ...")
-        made.append(Gate(name=name, kind=kind, command=table.command, timeout=table.timeout, required=table.required))
-    return complete(made)

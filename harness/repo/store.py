@@ -157,6 +157,10 @@ class Store:
         """Every path of `tree`: files, links and submodules."""
         return tuple(self._objects.listing(_id(tree)))
 
+    def entries(self, tree: str) -> dict[str, str]:
+        """Mode and object id of every path of `tree`."""
+        return {path: f"{entry.mode} {entry.id}" for path, entry in self._objects.listing(_id(tree)).items()}
+
     def changes(self, old: str, new: str) -> tuple[trees.Change, ...]:
         """The changed paths from tree `old` to tree `new`."""
         return tuple(each.change for each in trees.raw_changes(self.place, _id(old), _id(new)))
