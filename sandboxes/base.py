@@ -6,6 +6,10 @@ from typing import Literal, Protocol
 
 import msgspec
 
+from sandboxes.results import Process as Process
+from sandboxes.results import Progress as Progress
+from sandboxes.results import Result as Result
+
 WORKSPACE = "/w"
 """Where the private clone lies inside every sandbox."""
 
@@ -68,28 +72,6 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True):
     """An OCI runtime that the engine knows, such as `runsc`; empty for its default."""
 
 
-class Result(msgspec.Struct, frozen=True, kw_only=True):
-    """What one command did. `exit_code` is 128 + signal for a killed command, 124 for a timed out one."""
-
-    exit_code: int
-    stdout: bytes
-    """With `merge`, stdout and stderr in the order written. Capped: head and tail are kept, see `elided`."""
-    stderr: bytes = b""
-    micros: int = 0
-    timed_out: bool = False
-    oom: bool = False
-    disk: bool = False
-    """It was killed because the workspace had outgrown `Resources.disk_mb`, or the host's disk was nearly full."""
-    elided: int = 0
-    """Bytes left out in the middle of the output."""
-    report: bytes = b""
-    """What the command wrote to its descriptor 3, when a report was asked for."""
-    report_lost: int = 0
-    """Bytes of the report over its limit: then it is not whole."""
-    spill: str | None = None
-    """Path inside the sandbox of the whole output, when some was elided: the first 64 MB of it at most."""
-
-
 class Denied(msgspec.Struct, frozen=True, kw_only=True):
     """Something in the sandbox wanted a host that it may not have. Told once for each host, port and reason."""
 
@@ -137,7 +119,7 @@ class Sandbox(Protocol):
         timeout: float = 120.0,
         stdin: bytes = b"",
         env: Mapping[str, str] | None = None,
-        cwd: str = WORKSPACE,
+        cwd: str | None = WORKSPACE,
         cap: int = 100_000,
         merge: bool = True,
         report: int = 0,
@@ -145,10 +127,17 @@ class Sandbox(Protocol):
         """Run a shell line (`str`, by /bin/sh -c or bash) or an argument list.
 
         `timeout` is in seconds; `cap` is in bytes for each of stdout and stderr; half of it keeps the head and
-        half the tail. With a `report` of so many bytes at most, descriptor 3 of the command is a pipe to the
-        reporter: one way, append only, and out of reach of everything that runs in the sandbox.
+        half the tail. With `cwd` None it goes on in the directory where the last such shell line ended.
+        With a `report` of so many bytes at most, descriptor 3 of the command is a pipe to the reporter: one way,
+        append only, and out of reach of everything that runs in the sandbox.
         A command that fails, is killed or times out is a `Result`, never an exception.
         """
+        ...
+
+    def start(
+        self, command: str | Sequence[str], *, env: Mapping[str, str] | None = None, cwd: str = WORKSPACE
+    ) -> Process:
+        """Start a process in the background, without input. Raises `FileRefused` when there are too many (8)."""
         ...
 
     def read(self, path: str, *, limit: int = 1_000_000) -> bytes:

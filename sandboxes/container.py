@@ -6,9 +6,9 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from sandboxes.base import WORKSPACE, FileRefused, News, Result, SandboxGone
+from sandboxes.base import WORKSPACE, FileRefused, News, Progress, Result, SandboxGone
 from sandboxes.disk import Watch
-from sandboxes.frames import Broken, Data, Hello, Line, Ran, Refusal, Reply
+from sandboxes.frames import Broken, Data, Hello, Line, Ran, Refusal, Reply, Told
 from sandboxes.inside.output import SPILL
 from sandboxes.inside.pump import DEATH, GRACE
 from sandboxes.inside.runner import FILE_SECONDS
@@ -51,7 +51,7 @@ class Container:
         timeout: float = 120.0,
         stdin: bytes = b"",
         env: Mapping[str, str] | None = None,
-        cwd: str = WORKSPACE,
+        cwd: str | None = WORKSPACE,
         cap: int = 100_000,
         merge: bool = True,
         report: int = 0,
@@ -59,15 +59,13 @@ class Container:
         """See `Sandbox.run`."""
         if len(stdin) > BODY_LIMIT or not 0 <= cap <= BODY_LIMIT // 4 or not 0 <= report <= BODY_LIMIT // 4:
             raise ValueError(f"standard input is limited to {BODY_LIMIT} bytes, cap and report to a quarter of that")
-        argv = command if isinstance(command, str) else list(command)
-        if not argv:
-            raise ValueError("an empty command")
         header = {
-            "op": "run", "argv": argv, "timeout": timeout, "cwd": cwd, "cap": cap, "merge": merge,
-            "env": dict(env or {}), "report": report,
+            "op": "run", **started(command, env, cwd), "timeout": timeout, "cap": cap, "merge": merge, "report": report,
         }  # fmt: skip
         silence = timeout + GRACE + DEATH
         outgrown = False
+        if self._watch:
+            self._watch.begin()
 
         def tick() -> None:
             nonlocal outgrown
@@ -88,9 +86,36 @@ class Container:
             timed_out=reply.timed_out,
             oom=reply.oom,
             disk=outgrown and reply.exit == 137,
+            pids=reply.pids,
+            file=reply.file,
+            cwd=reply.cwd,
             elided=reply.elided,
             spill=None if reply.spill is None else f"{SPILL}/{reply.spill}",
         )
+
+    def start(
+        self, command: str | Sequence[str], *, env: Mapping[str, str] | None = None, cwd: str = WORKSPACE
+    ) -> "Background":
+        """See `Sandbox.start`."""
+        reply, _ = self._ask({"op": "start", **started(command, env, cwd)}, b"", 0, FILE_SECONDS)
+        match reply:
+            case Told(job=job):
+                return Background(self, job)
+            case Refusal(why=why):
+                raise FileRefused("the process cannot be started", why)
+            case _:
+                raise self._lost("it answered something else than was asked")
+
+    def ask_of(self, op: str, job: int, cap: int) -> Progress:
+        """Ask PID 1 for a background process (`poll`), or to kill it (`kill`)."""
+        reply, body = self._ask({"op": op, "job": job, "cap": cap}, b"", cap, FILE_SECONDS)
+        match reply:
+            case Told():
+                return Progress(exit_code=reply.exit, output=body, elided=reply.elided)
+            case Refusal():
+                return Progress(exit_code=137, output=b"")
+            case _:
+                raise self._lost("it answered something else than was asked")
 
     def read(self, path: str, *, limit: int = 1_000_000) -> bytes:
         """See `Sandbox.read`."""
@@ -183,6 +208,37 @@ class Container:
             why = f"{why} ({known})" if known else why
             self._gone = SandboxGone(f"sandbox {self._name} is gone", why, "open another one")
         return self._gone
+
+
+class Background:
+    """A `Process` of a container."""
+
+    def __init__(self, box: Container, job: int) -> None:
+        self._box, self._job = box, job
+        self._end: int | None = None
+
+    def poll(self, *, cap: int = 100_000) -> Progress:
+        """See `Process.poll`."""
+        return self._ask("poll", cap)
+
+    def kill(self, *, cap: int = 100_000) -> Progress:
+        """See `Process.kill`."""
+        return self._ask("kill", cap)
+
+    def _ask(self, op: str, cap: int) -> Progress:
+        if self._end is not None:
+            return Progress(exit_code=self._end, output=b"")
+        told = self._box.ask_of(op, self._job, max(1, min(cap, BODY_LIMIT // 2)))
+        self._end = told.exit_code
+        return told
+
+
+def started(command: str | Sequence[str], env: Mapping[str, str] | None, cwd: str | None) -> dict[str, Any]:
+    """What PID 1 needs to start a command."""
+    argv = command if isinstance(command, str) else list(command)
+    if not argv:
+        raise ValueError("an empty command")
+    return {"argv": argv, "cwd": cwd, "env": dict(env or {})}
 
 
 def absolute(path: str) -> str:

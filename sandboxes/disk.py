@@ -18,29 +18,36 @@ SHARE = 20.0
 class Watch:
     """Tells when the upper layer of an overlay has grown over its limit. It looks, and touches nothing.
 
-    Once over the limit, commands may still run as long as the tree does not grow: cleaning up has to be possible.
+    Once a command was stopped over the limit, others may still run as long as the tree does not grow under them:
+    cleaning up has to be possible.
     """
 
     def __init__(self, upper: Path, limit_mb: int) -> None:
         self._upper, self._limit = upper, limit_mb * MB
         self._next = 0.0
-        self._last: int | None = None
+        self._stopped = False
+        self._floor = 0
+
+    def begin(self) -> None:
+        """A command is about to start. What it finds is measured now: the last one wrote until it was dead."""
+        if self._stopped:
+            self._floor = usage(self._upper) + SLACK
+            self._next = 0.0
 
     def over(self) -> bool:
         """Whether the command that runs has to be stopped. Cheap to ask often."""
         began = time.monotonic()
         if began < self._next:
             return False
-        used, full = usage(self._upper, 4 * self._limit), self._full()
+        used = usage(self._upper)
         self._next = time.monotonic() + SHARE * (time.monotonic() - began)
-        if used <= self._limit and not full:
-            self._last = None
+        if used <= self._limit and not self._full():
+            self._stopped, self._floor = False, 0
             return False
-        if self._last is None or used > self._last + SLACK:
-            self._last = used
-            return True
-        self._last = min(self._last, used)
-        return False
+        if used <= self._floor:
+            return False
+        self._stopped = True
+        return True
 
     def _full(self) -> bool:
         try:
@@ -50,10 +57,10 @@ class Watch:
         return state.f_bavail * state.f_frsize < RESERVE_MB * MB
 
 
-def usage(top: Path, enough: int) -> int:
-    """Bytes on the disk under `top`, or some number over `enough`. What cannot be read counts as nothing."""
+def usage(top: Path) -> int:
+    """Bytes on the disk under `top`. What cannot be read counts as nothing."""
     total, waiting = 0, [str(top)]
-    while waiting and total <= enough:
+    while waiting:
         try:
             entries = os.scandir(waiting.pop())
         except OSError:

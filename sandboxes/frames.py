@@ -13,6 +13,8 @@ from sandboxes.stream import Stream
 
 REPLY_HEADER_LIMIT = 4_096
 """Bytes; the longest reply header there is (a refusal with its reason) stays under it."""
+TICK = 0.2
+"""Seconds: a disk takes hundreds of megabytes in one."""
 DIAGNOSTICS = 4_000
 """Bytes of PID 1's standard error that are kept to explain its death."""
 CHUNK = struct.Struct("!BxxxI")
@@ -34,6 +36,9 @@ class Ran(msgspec.Struct, tag_field="re", tag="run", forbid_unknown_fields=True)
     micros: Natural
     timed_out: bool
     oom: bool
+    pids: bool
+    file: bool
+    cwd: str
     out: Natural
     err: Natural
     elided: Natural
@@ -41,6 +46,14 @@ class Ran(msgspec.Struct, tag_field="re", tag="run", forbid_unknown_fields=True)
     stuck: bool
     report: Natural = 0
     lost: Natural = 0
+
+
+class Told(msgspec.Struct, tag_field="re", tag="job", forbid_unknown_fields=True):
+    id: Natural
+    job: Natural
+    exit: Annotated[int, msgspec.Meta(ge=0, le=255)] | None
+    elided: Natural
+    stuck: bool
 
 
 class Data(msgspec.Struct, tag_field="re", tag="data", forbid_unknown_fields=True):
@@ -54,7 +67,7 @@ class Refusal(msgspec.Struct, tag_field="re", tag="refused", forbid_unknown_fiel
     stuck: bool
 
 
-Reply = Hello | Ran | Data | Refusal
+Reply = Hello | Ran | Told | Data | Refusal
 DECODER: msgspec.json.Decoder[Reply] = msgspec.json.Decoder(Reply)
 
 
@@ -90,7 +103,7 @@ class Line:
     ) -> tuple[Reply, bytes]:
         """The reply to request `number`, with a body of at most `body_limit` bytes, before `deadline` (monotonic).
 
-        `tick` is called about once a second while there is nothing to read.
+        `tick` is called every `TICK` seconds while there is nothing to read.
         """
         magic, head, size = FRAME.unpack(self._take(FRAME.size, deadline, tick))
         if magic != MAGIC:
@@ -118,7 +131,7 @@ class Line:
             if left <= 0:
                 raise Broken("no answer in time")
             try:
-                data = self._stream.recv(1 << 18, min(left, 1.0) if tick else left)
+                data = self._stream.recv(1 << 18, min(left, TICK) if tick else left)
             except TimeoutError:
                 if tick:
                     tick()

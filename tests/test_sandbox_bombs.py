@@ -2,6 +2,7 @@
 
 import contextlib
 import resource
+import signal
 
 import pytest
 
@@ -16,16 +17,17 @@ def test_a_fork_bomb(open_box: Opener) -> None:
     box = open_box(resources=Resources(pids=64))
     result = box.run("bomb() { bomb | bomb & }; bomb; sleep 1000", timeout=1)
     assert result.exit_code != 0
+    assert result.bomb == "pids"
     assert processes(box) == []
-    assert box.run("echo alive").stdout == b"alive\n"
-    assert box.run(["python3", "-c", "import os\nwhile True: os.fork()"], timeout=1).exit_code != 0
+    assert box.run("echo alive").bomb == ""
+    assert box.run(["python3", "-c", "import os\nwhile True: os.fork()"], timeout=1).bomb == "pids"
     assert box.run("echo alive").stdout == b"alive\n"
 
 
 def test_a_memory_bomb_is_told_from_other_kills(open_box: Opener) -> None:
     box = open_box(resources=Resources(memory_mb=128, tmp_mb=16))
     result = box.run(["python3", "-c", "x = []\nwhile True: x.append(bytearray(1 << 20))"])
-    assert (result.exit_code, result.oom, result.timed_out) == (137, True, False)
+    assert (result.exit_code, result.oom, result.timed_out, result.bomb) == (137, True, False, "oom")
     child = box.run("python3 -c 'x = bytearray(1 << 30)'; echo survived $?", timeout=60)
     assert (child.stdout.splitlines()[-1], child.oom) == (b"survived 137", True)
     own = box.run("kill -9 $$")
@@ -70,21 +72,29 @@ def test_a_full_disk_does_not_cost_the_old_content(open_box: Opener) -> None:
 
 def test_one_file_has_a_limit(open_box: Opener) -> None:
     box = open_box(resources=Resources(file_mb=4))
-    result = box.run("cat /dev/zero > /w/huge; stat -c %s /w/huge")
-    assert result.stdout.split()[-1] == str(4 << 20).encode()
+    result = box.run("cat /dev/zero > /w/huge")
+    assert (result.exit_code, result.bomb) == (128 + signal.SIGXFSZ, "file")
+    assert box.run("stat -c %s /w/huge").stdout == b"%d\n" % (4 << 20)
     assert box.run("truncate -s 10G /w/sparse").exit_code != 0
 
 
 def test_many_files_fill_the_workspace_and_are_stopped(open_box: Opener) -> None:
-    box = open_box(resources=Resources(disk_mb=64, file_mb=16))
-    grow = "for i in $(seq 2000); do head -c 4000000 /dev/zero > /w/f$i; sleep 0.05; done"
-    result = box.run(grow, timeout=100)
-    assert (result.exit_code, result.disk, result.timed_out) == (137, True, False)
-    used = int(box.run("du -sm /w | cut -f1").stdout)
-    assert 64 <= used <= 1_000
-    cleaned = box.run("for i in $(seq 60); do sleep 0.05; done; rm -f /w/f*")
+    box = open_box(resources=Resources(disk_mb=16, file_mb=4))
+    grow = "i=0; while true; do i=$((i+1)); head -c 1000000 /dev/zero > /w/f$i; sleep 0.01; done"
+    for _ in range(2):  # the second finds the disk full, and may not make it fuller
+        result = box.run(grow, timeout=100)
+        assert (result.exit_code, result.disk, result.timed_out, result.bomb) == (137, True, False, "disk")
+    assert 16 <= int(box.run("du -sm /w | cut -f1").stdout) <= 1_000
+    cleaned = box.run("sleep 0.5; rm -f /w/f*; sleep 0.5")
     assert (cleaned.exit_code, cleaned.disk) == (0, False)
-    assert box.run("sleep 2").disk is False
+    assert box.run("head -c 1000000 /dev/zero > /w/more; sleep 0.5").bomb == ""
+
+
+def test_many_empty_files_count_too(open_box: Opener) -> None:
+    box = open_box(resources=Resources(disk_mb=4))
+    many = "import itertools\nfor i in itertools.count(): open(f'/w/{i}', 'w').close()"
+    assert box.run(["python3", "-c", many], timeout=100).bomb == "disk"
+    assert box.run("echo alive").stdout == b"alive\n"
 
 
 def test_endless_output_leaves_no_trace_in_the_harness(open_box: Opener) -> None:

@@ -24,6 +24,14 @@ BASH_SECONDS, BASH_MOST = 120.0, 600_000
 COMMAND_BYTES = 100_000
 """The longest command: below the kernel's limit for one argument (128 KiB)."""
 
+BOMBS = {
+    "oom": "killed: out of memory",
+    "disk": "killed: the work tree takes too much of the disk; remove what you do not need",
+    "pids": "it was refused more processes: too many run at once",
+    "file": "stopped: a file became too large",
+}
+"""What is said of a command that ran into a limit."""
+
 SUMMARY_CHARS, ERROR_CHARS = 120, 1_000
 
 
@@ -190,8 +198,8 @@ def bash(sandbox: Sandbox, args: Bash, usual: float = BASH_SECONDS) -> Answer:
     if result.timed_out:
         note = f"[killed with all it had started: it took more than {seconds:g} s]"
         return Answer(f"{text}\n{note}".lstrip("\n"), "environment")
-    if result.oom:
-        text += "\n[killed: out of memory]"
+    if result.bomb and result.bomb != "timeout":
+        text += f"\n[{BOMBS[result.bomb]}]"
     if result.exit_code:
         text += f"\n[exit code {result.exit_code}]"
     return Answer(text.lstrip("\n") or "(no output)")

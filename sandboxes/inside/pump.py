@@ -8,6 +8,7 @@ import select
 import signal
 import time
 
+from sandboxes.inside.jobs import Jobs
 from sandboxes.inside.output import Output
 from sandboxes.inside.wire import Closed, Link
 
@@ -17,6 +18,8 @@ LINGER = 0.15
 """Seconds that what a finished command left behind may take to end by itself (`cmd > >(tee log)`)."""
 DEATH = 5.0
 """Seconds within which everything must be gone after SIGKILL; what is not hangs in the kernel."""
+BREEDING = 1.0
+"""Seconds after which leftovers that cannot be killed one by one take the background jobs with them."""
 DRAIN = 0.25
 """Seconds to read what is left in the pipes; everything that could write to them is dead by then."""
 
@@ -24,15 +27,16 @@ DRAIN = 0.25
 class Pump:
     """Moves bytes between a command's pipes and memory while it watches the clock and the harness."""
 
-    def __init__(self, link: Link, wake: int, number: int, main: int, outputs: dict[int, Output]) -> None:
-        self.link, self.wake, self.number, self.main, self.outputs = link, wake, number, main, outputs
+    def __init__(self, link: Link, jobs: Jobs, wake: int, number: int, main: int, outputs: dict[int, Output]) -> None:
+        self.link, self.jobs, self.wake = link, jobs, wake
+        self.number, self.main, self.outputs = number, main, outputs
         self.status: int | None = None
         self.killed = False
         self.alone = False
         self.feed: int | None = None
         self.data = memoryview(b"")
-        self.poll = select.poll()
-        for end in (0, wake, *outputs):
+        self.poll = jobs.poll
+        for end in outputs:
             self.poll.register(end, select.POLLIN)
 
     def give(self, feed: int, data: bytes) -> None:
@@ -58,10 +62,12 @@ class Pump:
         """Kill what is left, reap it, empty the pipes. False when something does not die."""
         if self.status is not None:
             deadline = time.monotonic() + LINGER
-            while not self.reap() and time.monotonic() < deadline:
+            while not self.gone() and time.monotonic() < deadline:
                 self.step(deadline)
-        deadline = time.monotonic() + DEATH
-        while not self.reap() and time.monotonic() < deadline:
+        began = time.monotonic()
+        while not self.gone() and time.monotonic() < began + DEATH:
+            if time.monotonic() > began + BREEDING:
+                self.jobs.known.clear()
             self.kill()
             self.step(time.monotonic() + 0.01)
         deadline = time.monotonic() + DRAIN
@@ -70,15 +76,21 @@ class Pump:
         for end in list(self.outputs):
             self.drop(end)
         self.stop_feeding()
-        return self.alone
+        return self.gone()
 
     def kill(self) -> None:
-        """Everything in the container but this process."""
-        with contextlib.suppress(OSError):
-            os.kill(-1, signal.SIGKILL)
+        """Everything in the container but this process and the background jobs."""
+        for pid in self.jobs.strangers() if self.jobs.live() else [-1]:
+            with contextlib.suppress(OSError):
+                os.kill(pid, signal.SIGKILL)
 
-    def reap(self) -> bool:
-        """Collect the dead; True when nobody is left."""
+    def gone(self) -> bool:
+        """Whether nobody is left but background jobs."""
+        self.reap()
+        return self.alone or (bool(self.jobs.live()) and not self.jobs.strangers())
+
+    def reap(self) -> None:
+        """Collect the dead."""
         while not self.alone:
             try:
                 pid, status = os.waitpid(-1, os.WNOHANG)
@@ -89,7 +101,7 @@ class Pump:
                 break
             if pid == self.main:
                 self.status = status
-        return self.alone
+            self.jobs.reaped(pid, status)
 
     def step(self, deadline: float) -> None:
         """Wait for something to happen, at the longest until `deadline`, and deal with it."""
@@ -101,6 +113,8 @@ class Pump:
                 os.read(end, 4096)
             elif end == self.feed:
                 self.push()
+            elif end in self.jobs.ends:
+                self.jobs.read(end)
             elif end in self.outputs:
                 chunk = os.read(end, 1 << 16)
                 if chunk:

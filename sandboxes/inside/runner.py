@@ -9,17 +9,24 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import select
 import signal
 import sys
 import time
 from collections.abc import Callable
 from typing import Any
 
+from sandboxes.inside.counters import counters
 from sandboxes.inside.files import Refused, read_file, write_file
+from sandboxes.inside.jobs import MOST, Job, Jobs
 from sandboxes.inside.output import Output, Spills
-from sandboxes.inside.pump import Pump
+from sandboxes.inside.pump import DEATH, Pump
 from sandboxes.inside.wire import BODY_LIMIT, Closed, Link
 
+CWD_BYTES = 1_000
+"""The longest directory that is kept from one command to the next."""
+TRAP = "trap 'pwd -P >&9' EXIT; "
+"""On the command's own first line, so that the numbers of its lines stay what they are."""
 FILE_SECONDS = 60.0
 """The longest that reading or writing one file may take."""
 
@@ -32,26 +39,61 @@ class Runner:
         self.env: dict[str, str] = {"PATH": os.environ.get("PATH", os.defpath), **hello["env"]}
         self.shell = "/bin/bash" if os.access("/bin/bash", os.X_OK) else "/bin/sh"
         self.spills = Spills(hello["spill"])
+        self.home = self.cwd = hello["workspace"]
         self.wake, wake = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
+        poll = select.poll()
+        for end in (0, self.wake):
+            poll.register(end, select.POLLIN)
+        self.jobs = Jobs(poll)
 
     def serve(self) -> None:
         while True:
-            request, body = self.link.next()
+            request, body = self.next()
             op = request["op"]
+            if op == "interrupt":  # one that came too late
+                continue
+            number = request["id"]
             if op == "run":
                 self.link.send(*self.run(request, body))
             elif op == "read":
-                self.link.send(*self.apart(request["id"], read_file, request["path"], request["limit"]))
+                self.link.send(*self.apart(number, read_file, request["path"], request["limit"]))
             elif op == "write":
-                self.link.send(*self.apart(request["id"], write_file, request["path"], body))
-            elif op != "interrupt":  # one that came too late
+                self.link.send(*self.apart(number, write_file, request["path"], body))
+            elif op == "start":
+                self.link.send(*self.background(request))
+            elif op in ("poll", "kill"):
+                self.link.send(*self.attend(request))
+            else:
                 raise Closed
+
+    def next(self) -> tuple[dict[str, Any], bytes]:
+        """Wait for a whole frame, and look after the background jobs meanwhile."""
+        while True:
+            frame = self.link.take()
+            if frame:
+                return frame
+            for end, _event in self.jobs.poll.poll():
+                if end == 0:
+                    self.link.feed()
+                elif end == self.wake:
+                    os.read(end, 4096)
+                elif end in self.jobs.ends:
+                    self.jobs.read(end)
+            self.reap()
+
+    def reap(self) -> None:
+        with contextlib.suppress(ChildProcessError):
+            while True:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+                if pid == 0:
+                    return
+                self.jobs.reaped(pid, status)
 
     def run(self, request: dict[str, Any], body: bytes) -> tuple[dict[str, Any], bytes]:
         """One command, from its start to the death of all it started."""
-        kills = oom_kills()
+        before = counters()
         stdout = stderr = Output(request["cap"], self.spills)
         read, write = os.pipe()
         outputs, ends = {read: stdout}, [write]
@@ -66,32 +108,71 @@ class Runner:
             outputs[read] = notes
             channel.append(write)
         stdin, feed = os.pipe() if body else (os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC), None)
+        told, tell = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         began = time.monotonic()
-        main = self.start(request, (stdin, ends[0], ends[-1], *channel))
-        for end in (stdin, *ends, *channel):
+        main = self.start(request, (stdin, ends[0], ends[-1], *channel), tell)
+        for end in (stdin, *ends, *channel, tell):
             os.close(end)
-        pump = Pump(self.link, self.wake, request["id"], main, outputs)
+        pump = Pump(self.link, self.jobs, self.wake, request["id"], main, outputs)
         if feed is not None:
             pump.give(feed, body)
         timed_out = pump.until_exit(began + request["timeout"])
         micros = int((time.monotonic() - began) * 1e6)
         stuck = not pump.finish()
-        status = signal.SIGKILL if pump.status is None else pump.status
-        code = 128 + os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
-        now = oom_kills()
+        self.follow(told)
+        code = exit_code(signal.SIGKILL if pump.status is None else pump.status)
+        after = counters()
+        oom = after["oom"] > before["oom"] if "oom" in after and "oom" in before else code == 137 and not pump.killed
         out, err = stdout.kept(), b"" if stderr is stdout else stderr.kept()
         total = stdout.total + (0 if stderr is stdout else stderr.total)
         said = notes.kept()
         return {
             "re": "run", "id": request["id"], "exit": 124 if timed_out else code, "micros": micros,
             "timed_out": timed_out, "out": len(out), "err": len(err), "elided": total - len(out) - len(err),
-            "oom": now > kills if now is not None and kills is not None else code == 137 and not pump.killed,
+            "oom": oom, "pids": after.get("pids", 0) > before.get("pids", 0), "file": code == 128 + signal.SIGXFSZ,
             "spill": stdout.number or stderr.number, "stuck": stuck,
-            "report": len(said), "lost": notes.total - len(said),
+            "report": len(said), "lost": notes.total - len(said), "cwd": self.cwd if request["cwd"] is None else "",
         }, out + err + said  # fmt: skip
 
-    def start(self, request: dict[str, Any], ends: tuple[int, ...]) -> int:
-        """Fork the command, `ends` as its descriptors from 0 on; what keeps it from starting is printed."""
+    def follow(self, told: int) -> None:
+        """Keep the directory in which a shell said it ended."""
+        with contextlib.suppress(OSError, UnicodeDecodeError):
+            said = os.read(told, CWD_BYTES + 2).decode().partition("\n")
+            if said[1] and said[0].startswith("/"):
+                self.cwd = said[0]
+        os.close(told)
+
+    def background(self, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
+        """Start a job; its output is kept until it is asked for."""
+        if len(self.jobs.known) >= MOST:
+            why = f"there are {MOST} background processes already"
+            return {"re": "refused", "id": request["id"], "why": why, "stuck": False}, b""
+        read, write = os.pipe2(os.O_CLOEXEC)
+        null = os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC)
+        main = self.start(request, (null, write, write), None)
+        os.close(null)
+        os.close(write)
+        return told_of(request["id"], self.jobs.add(main, read), 0)
+
+    def attend(self, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
+        """What a job has printed since the last time, and whether it runs; for `kill` once it is dead."""
+        number, job = request["id"], self.jobs.known.get(request["job"])
+        if job is None:
+            return {"re": "refused", "id": number, "why": "there is no such process any more", "stuck": False}, b""
+        deadline = time.monotonic() + DEATH
+        while request["op"] == "kill" and self.jobs.kill(job) and time.monotonic() < deadline:
+            time.sleep(0.002)
+        self.reap()
+        if job.status is not None:
+            self.jobs.drain(job)
+            self.jobs.forget(job)
+        return told_of(number, job, request["cap"])
+
+    def start(self, request: dict[str, Any], ends: tuple[int, ...], tell: int | None) -> int:
+        """Fork the command, `ends` as its descriptors from 0 on; what keeps it from starting is printed.
+
+        A shell that goes on where the last one stopped says on `tell` where it stops itself.
+        """
         pid = os.fork()
         if pid:
             return pid
@@ -100,9 +181,14 @@ class Runner:
             for number, end in enumerate(ends):
                 os.dup2(end, number)
             self.become_agent()
-            place = request["cwd"]
+            argv, place = request["argv"], request["cwd"]
+            if place is None:
+                place = self.cwd if os.access(self.cwd, os.X_OK) else self.home
+                if tell is not None and isinstance(argv, str):
+                    os.dup2(tell, 9)
+                    os.set_inheritable(9, True)  # dup2 changes nothing of a descriptor that is 9 already
+                    argv = TRAP + argv
             os.chdir(place)
-            argv = request["argv"]
             argv = [self.shell, "-c", argv] if isinstance(argv, str) else argv
             place, missing = argv[0], 127
             os.execvpe(argv[0], argv, {**self.env, **request["env"]})  # noqa: S606
@@ -124,7 +210,7 @@ class Runner:
             os._exit(0)
         os.close(write)
         answer = Output(BODY_LIMIT, self.spills)
-        pump = Pump(self.link, self.wake, number, main, {read: answer})
+        pump = Pump(self.link, self.jobs, self.wake, number, main, {read: answer})
         timed_out = pump.until_exit(time.monotonic() + FILE_SECONDS)
         stuck = not pump.finish()
         data = answer.kept()
@@ -166,18 +252,15 @@ def send(end: int, data: bytes) -> None:
         view = view[os.write(end, view) :]
 
 
-def oom_kills() -> int | None:
-    """How many processes of this container the kernel has killed for memory; None when it does not tell.
+def exit_code(status: int) -> int:
+    """A wait status as a shell tells it: 128 + signal for what was killed."""
+    return 128 + os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
 
-    `memory.events` is cgroup v2's, `memory.oom_control` v1's.
-    """
-    for path in ("/sys/fs/cgroup/memory.events", "/sys/fs/cgroup/memory/memory.oom_control"):
-        with contextlib.suppress(OSError, ValueError), open(path) as file:
-            for line in file:
-                name, _, count = line.partition(" ")
-                if name == "oom_kill":
-                    return int(count)
-    return None
+
+def told_of(number: int, job: Job, cap: int) -> tuple[dict[str, Any], bytes]:
+    output, elided = job.take(cap) if cap else (b"", 0)
+    code = None if job.status is None else exit_code(job.status)
+    return {"re": "job", "id": number, "job": job.main, "exit": code, "elided": elided, "stuck": False}, output
 
 
 def main() -> None:

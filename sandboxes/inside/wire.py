@@ -55,8 +55,12 @@ class Link:
             self.feed()
 
     def send(self, header: dict[str, Any], body: bytes = b"") -> None:
+        """One frame, in one write where the pipe takes it: each write is a message of the engine's own."""
         head = json.dumps(header).encode()
-        for data in (FRAME.pack(MAGIC, len(head), len(body)) + head, body):
-            view = memoryview(data)
-            while view:
-                view = view[os.write(1, view) :]
+        views = [memoryview(FRAME.pack(MAGIC, len(head), len(body)) + head), memoryview(body)]
+        while views:
+            written = os.writev(1, views)
+            while views and written >= len(views[0]):
+                written -= len(views.pop(0))
+            if views:
+                views[0] = views[0][written:]
