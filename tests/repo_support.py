@@ -5,8 +5,9 @@ import os
 import signal
 import stat
 import subprocess
+import time
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -102,6 +103,26 @@ def kill_family(pid: int) -> None:
     for each in found:
         with suppress(ProcessLookupError):
             os.kill(each, signal.SIGKILL)
+
+
+def forked(work: Callable[[], None]) -> int:
+    """The process id of a child that does `work` and ends; what has to be imported for it is so already."""
+    pid = os.fork()
+    if pid == 0:
+        with suppress(BaseException):
+            work()
+            os._exit(0)
+        os._exit(1)
+    return pid
+
+
+def killed_at(work: Callable[[], None], seconds: float | None) -> int:
+    """Do `work` in another process and kill it after so many seconds; its status, negative for a signal."""
+    pid = forked(work)
+    if seconds is not None:
+        time.sleep(seconds)
+        kill_family(pid)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 
 def clone_of(seed: Path, where: Path) -> Path:

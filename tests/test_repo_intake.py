@@ -376,7 +376,7 @@ def test_a_sender_that_fails_leaves_nothing(house: House) -> None:
     assert not list((house.store.path / "quarantine").iterdir())
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(data=st.data())
 def test_no_damage_to_a_pack_goes_unseen_or_crashes(house: House, data: st.DataObject) -> None:
     pack, tip = house.candidate(house.entries(("100644", b"x", NEW)), BLOB)
@@ -392,7 +392,7 @@ def test_no_damage_to_a_pack_goes_unseen_or_crashes(house: House, data: st.DataO
     assert house.store.file(received.tree, "x") == BLOB[1]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(st.binary(max_size=400))
 def test_the_survey_ends_on_any_bytes(junk: bytes) -> None:
     for content in (junk, b"PACK\0\0\0\2\0\0\0\3" + junk):
@@ -400,7 +400,7 @@ def test_the_survey_ends_on_any_bytes(junk: bytes) -> None:
             survey(io.BytesIO(content), Intake())
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.lists(st.binary(max_size=3000), max_size=8))
 def test_the_survey_accepts_every_real_pack(blobs: list[bytes]) -> None:
     survey(io.BytesIO(pack_of([("blob", each) for each in blobs])), Intake())
@@ -520,7 +520,7 @@ def test_a_tree_that_names_itself_by_the_billion_is_rejected(house: House, leaf:
         objects.append(("tree", data))
         data = tree_data([("40000", b"%d" % n, oid("tree", data)) for n in range(10)])
     top = house.entries(("40000", b"bomb", oid("tree", data)))
-    assert house.refusal(top, *objects, ("tree", data), limits=Intake(seconds=2)).rule == "paths"
+    assert house.refusal(top, *objects, ("tree", data), limits=Intake(seconds=1)).rule == "paths"
 
 
 def test_a_bottomless_tree_is_rejected(house: House) -> None:

@@ -3,8 +3,6 @@
 import os
 import random
 import signal
-import subprocess
-import sys
 import threading
 import time
 from pathlib import Path
@@ -25,7 +23,7 @@ from harness.repo import (
     publish,
     resolve,
 )
-from tests.repo_support import adopted, git, kill_family, line, oid, pack_of, repository, save, set_traps, snapshot
+from tests.repo_support import adopted, git, line, oid, pack_of, repository, save, set_traps, snapshot
 
 BRANCH = "loopwright/fix-the-range"
 
@@ -241,49 +239,30 @@ def test_of_two_runs_that_want_one_name_one_gets_it(house: House) -> None:
 
 # Kill -9
 
-PUBLISH = """
-import sys
-from pathlib import Path
-from harness.repo import Store, discover, publish
-repo = discover(Path(sys.argv[1]))
-store = Store(Path(sys.argv[2]), repo)
-print("ready", flush=True)
-sys.stdin.readline()
-publish(repo, store, sys.argv[3], sys.argv[4])
-print("done", flush=True)
-"""
 
-
-def test_killed_at_any_moment_there_is_one_branch_in_the_end(house: House, tmp_path: Path) -> None:
+@pytest.mark.parametrize("rounds", [8, pytest.param(200, marks=pytest.mark.soak)])
+def test_killed_at_any_moment_there_is_one_branch_in_the_end(house: House, rounds: int) -> None:
     base = resolve(house.repo)
-    chance = random.Random(20240501)
     before = without_objects(house.root)
-    longest = 0.15
-    killed = 0
-    for n in range(16):
+    chance, longest, killed = random.Random(20240501), 0.0, 0
+    for n in range(rounds):
         commit = candidate(house.store, base.commit, base.tree, b"attempt %d\n" % n)
         branch = f"loopwright/killed-{n}"
-        command = [sys.executable, "-c", PUBLISH, str(house.root), str(tmp_path / "home"), commit, branch]
-        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        assert process.stdin
-        assert process.stdout
-        assert process.stdout.readline() == "ready\n"
+
+        def work(commit: str = commit, branch: str = branch) -> None:
+            publish(house.repo, house.store, commit, branch)
+
         started = time.monotonic()
-        process.stdin.write("go\n")
-        process.stdin.flush()
-        if n < 2:  # how long it takes here and now
-            assert process.stdout.readline() == "done\n"
+        if n == 0:  # how long it takes here and now
+            assert killed_at(work, None) == 0
             longest = time.monotonic() - started
         else:
-            time.sleep(chance.uniform(0, longest))
-            kill_family(process.pid)
-        process.communicate()
-        killed += process.returncode == -signal.SIGKILL
+            killed += killed_at(work, chance.uniform(0, longest)) == -signal.SIGKILL
         publish(house.repo, house.store, commit, branch)
         assert line(house.root, "rev-parse", branch) == commit
-    assert killed > 3
+    assert killed
     listed = line(house.root, "for-each-ref", "--format=%(refname:short)", "refs/heads/loopwright").splitlines()
-    assert sorted(listed) == sorted(f"loopwright/killed-{n}" for n in range(16))
+    assert sorted(listed) == sorted(f"loopwright/killed-{n}" for n in range(rounds))
     after = {path: found for path, found in without_objects(house.root).items() if "refs/heads/loopwright" not in path}
     assert after == before
     assert not list(house.root.rglob("*.lock"))

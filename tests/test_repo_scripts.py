@@ -405,7 +405,7 @@ def _do(work: Path, deed: str, where: str) -> None:
         pass  # not possible here: another deed then
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(first=deeds, second=deeds)
 def test_out_and_in_again_is_the_same(
     house: House, tmp_path_factory: pytest.TempPathFactory, first: list[tuple[str, str]], second: list[tuple[str, str]]

@@ -20,7 +20,6 @@ from tests.repo_support import (
     clone_of,
     commit_data,
     git,
-    kill_family,
     line,
     oid,
     pack_of,
@@ -216,54 +215,34 @@ def test_many_processes_may_adopt_at_once(tmp_path: Path) -> None:
     assert status(Path(seed)) == b""
 
 
-WORK = """
-import sys
-from pathlib import Path
-from harness.repo import Store, discover, resolve
-repo = discover(Path(sys.argv[1]))
-base = resolve(repo)
-print("ready", flush=True)
-sys.stdin.readline()
-store = Store(Path(sys.argv[2]), repo)
-store.adopt(base)
-store.seed(base, 1000)
-tree = store.receive(Path(sys.argv[3]).read_bytes(), sys.argv[4], base.commit).tree
-store.keep("run", 1, store.commit(tree, base.commit, "m", date=1))
-print("done", flush=True)
-"""
-
-
-def test_killed_at_any_moment_the_work_is_done_the_next_time(tmp_path: Path) -> None:
+@pytest.mark.parametrize("rounds", [6, pytest.param(100, marks=pytest.mark.soak)])
+def test_killed_at_any_moment_the_work_is_done_the_next_time(tmp_path: Path, rounds: int) -> None:
     root = repository(tmp_path / "r", {str(n): os.urandom(500) for n in range(300)})
-    chance = random.Random(20240502)
-    longest = 0.3
-    killed = 0
-    for n in range(9):
+    home, chance, longest, killed = tmp_path / "home", random.Random(20240502), 0.0, 0
+    for n in range(rounds):
         base_commit = save(root, f"base {n}")
         tree = git(root, "cat-file", "tree", "HEAD^{tree}")
         commit = commit_data(oid("tree", tree), base_commit)
-        (tmp_path / "pack").write_bytes(pack_of([("tree", tree), ("commit", commit)]))
-        command = [sys.executable, "-c", WORK, root, tmp_path / "home", tmp_path / "pack", oid("commit", commit)]
-        for attempt in ("killed", "again"):
-            process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-            assert process.stdin
-            assert process.stdout
-            assert process.stdout.readline() == "ready\n"
-            started = time.monotonic()
-            process.stdin.write("go\n")
-            process.stdin.flush()
-            if attempt == "killed" and n > 1:
-                time.sleep(chance.uniform(0, longest))
-                kill_family(process.pid)
-            output, _ = process.communicate()
-            killed += process.returncode == -signal.SIGKILL
-            longest = time.monotonic() - started if n < 2 else longest
-        assert output == "done\n"
+        pack, tip = pack_of([("tree", tree), ("commit", commit)]), oid("commit", commit)
+
+        def work(pack: bytes = pack, tip: str = tip) -> None:
+            repo = discover(root)
+            base, store = resolve(repo), Store(home, repo)
+            store.adopt(base)
+            store.seed(base, 1000)
+            kept = store.receive(pack, tip, base.commit).tree
+            store.keep("run", 1, store.commit(kept, base.commit, "m", date=1))
+
+        if n:
+            killed += killed_at(work, chance.uniform(0, longest)) == -signal.SIGKILL
+        started = time.monotonic()
+        assert killed_at(work, None) == 0
+        longest = time.monotonic() - started if n == 0 else longest
         repo = discover(root)
-        base, store = resolve(repo), Store(tmp_path / "home", repo)
+        base, store = resolve(repo), Store(home, repo)
         assert status(store.seed(base, UID)) == b""
         assert store.tree(store.candidates("run")[1]) == base.tree
-    assert killed > 2
+    assert killed
     assert git(store.path, "fsck", "--full", "--no-dangling") == b""
     assert not list((store.path / "quarantine").iterdir())
     assert not [each for each in (tmp_path / "home/seeds").iterdir() if each.name.endswith(".building")]

@@ -68,7 +68,7 @@ def test_paths_are_reversible_strings() -> None:
         assert raw(name(each)) == each
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(old=trees, new=trees)
 def test_taking_every_change_of_a_tree_gives_that_tree(house: House, old: Tree, new: Tree) -> None:
     before, after = house.make(old), house.make(new)
@@ -78,7 +78,7 @@ def test_taking_every_change_of_a_tree_gives_that_tree(house: House, old: Tree, 
     assert house.store.compose(before, dict(reversed(take.items()))) == after
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(old=trees, new=trees)
 def test_changes_say_what_happened(house: House, old: Tree, new: Tree) -> None:
     def mode(entry: tuple[bytes, bool] | None) -> str:
@@ -100,7 +100,7 @@ def test_changes_say_what_happened(house: House, old: Tree, new: Tree) -> None:
     assert (house.store.diff(before, after) == "") == (not expected)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(files=trees)
 def test_every_file_of_a_tree_can_be_read(house: House, files: Tree) -> None:
     tree = house.make(files)
@@ -109,7 +109,7 @@ def test_every_file_of_a_tree_can_be_read(house: House, files: Tree) -> None:
     assert house.store.file(tree, "no/such") is None
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(base=trees, one=trees, two=trees)
 def test_compose_takes_exactly_what_is_named(house: House, base: Tree, one: Tree, two: Tree) -> None:
     onto, first, second = house.make(base), house.make(one), house.make(two)
