@@ -23,7 +23,7 @@ from harness.repo import (
     publish,
     resolve,
 )
-from tests.repo_support import adopted, git, line, oid, pack_of, repository, save, set_traps, snapshot
+from tests.repo_support import adopted, git, killed_at, line, oid, pack_of, repository, save, set_traps, snapshot
 
 BRANCH = "loopwright/fix-the-range"
 

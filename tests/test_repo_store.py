@@ -20,6 +20,7 @@ from tests.repo_support import (
     clone_of,
     commit_data,
     git,
+    killed_at,
     line,
     oid,
     pack_of,
