@@ -1,7 +1,7 @@
 """Baking images: a script runs as root in a throw-away container with network, and the result is committed.
 
-This is the only place where a container has a network. What the build needs of the host (proxies, indexes,
-certificates) lies in a volume that is no part of the image; so no credential is ever baked into one.
+Besides the proxies of sandboxes this is the only place where a container has a network. What the build needs of the
+host (proxies, indexes, certificates) lies in a volume that is no part of the image, so no credential is baked into one.
 """
 
 import contextlib
@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 import docker
 import docker.errors
+import msgspec
 import requests
 from docker.types import LogConfig, Mount
 
@@ -28,6 +29,8 @@ Log = Callable[[str], None]
 
 KITCHEN = "/run/loopwright"
 """Where the volume with the script and the host's settings lies during a build."""
+LAYERS = owner.label("layers")
+"""How many layers an image of ours has: one that somebody built on top of it inherits its labels, but has more."""
 CAPABILITIES = ["CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "SETGID", "SETUID"]
 """What package managers need as root; without network or device capabilities."""
 SECONDS = 1_800
@@ -47,6 +50,16 @@ BUNDLES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.c
 """Where Debian, Fedora and macOS keep the certificates they trust."""
 
 
+PROXIES = ("http_proxy", "https_proxy", "all_proxy")
+
+
+class Way(msgspec.Struct, frozen=True):
+    """What a build reaches: the engine's network mode, and the variables that say how."""
+
+    network: str
+    settings: Mapping[str, str] = {}
+
+
 def host_bundle() -> bytes:
     """The certificates this machine trusts, a company's own among them; empty when it has none."""
     for place in (*(os.environ.get(name) for name in BUNDLE_VARIABLES), *BUNDLES):
@@ -64,9 +77,13 @@ def host_settings() -> dict[str, str]:
 
 def network(settings: Mapping[str, str]) -> str:
     """Docker's bridge; the host's own network where a proxy listens on the host's loopback only."""
-    names = ("http_proxy", "https_proxy", "all_proxy")
-    proxies = (urlsplit(value).hostname for name, value in settings.items() if name.lower() in names)
+    proxies = (urlsplit(value).hostname for name, value in settings.items() if name.lower() in PROXIES)
     return "host" if any(name in ("localhost", "127.0.0.1", "::1") for name in proxies) else "bridge"
+
+
+def proxied(settings: Mapping[str, str]) -> bool:
+    """Whether this machine reaches the world through a proxy of its own."""
+    return any(name.lower() in PROXIES for name in settings)
 
 
 def kitchen(script: str, settings: Mapping[str, str]) -> bytes:
@@ -110,13 +127,16 @@ def bake(
     mounts: Sequence[Mount] = (),
     workdir: str = "/",
     untouched: str = "",
+    way: "Way | None" = None,
 ) -> str:
     """Run a shell script in `image` and commit what it leaves; returns the new image's id.
 
-    `env` is set in the new image, over what `image` has. `untouched` is a directory the script may not change.
+    `env` is set in the new image, over what `image` has. `untouched` is a directory the script may not change; `way`
+    is what it reaches, by default what this machine does.
     Raises `ImageFailed` with the end of the output.
     """
     settings = host_settings()
+    way = way or Way(network=network(settings), settings=settings)
     marks = owner.labels(home, "images", "build", None)
     volume = f"loopwright-{owner.home_id(home)}-build-{os.urandom(6).hex()}"
     client.create_volume(volume, driver="local", labels=marks)
@@ -126,7 +146,7 @@ def bake(
             cap_drop=["ALL"],
             cap_add=CAPABILITIES,
             security_opt=["no-new-privileges:true"],
-            network_mode=network(settings),
+            network_mode=way.network,
             log_config=LogConfig(type="none"),
             mem_limit=MEMORY,
             pids_limit=PIDS,
@@ -142,7 +162,7 @@ def bake(
             healthcheck={"test": ["NONE"]},
             host_config=host,
         )["Id"]
-        client.put_archive(container, KITCHEN, kitchen(script, settings))
+        client.put_archive(container, KITCHEN, kitchen(script, way.settings))
         follow(client, container, log)
         if untouched and (changed := changes(client, container, untouched)):
             raise ImageFailed(
@@ -150,8 +170,7 @@ def bake(
                 f"{changed} and the rest of it are the gates' own tools",
                 "install into the image's own Python; leave that directory alone",
             )
-        made = client.commit(container, changes=["WORKDIR /", 'CMD ["/bin/sh"]'], conf={"Labels": dict(labels)})
-        return str(made["Id"])
+        return commit(client, container, image, labels)
     except (docker.errors.DockerException, requests.RequestException) as error:
         raise ImageFailed("an image could not be built", reason(error), "run `loopwright doctor`") from error
     finally:
@@ -159,6 +178,20 @@ def bake(
             if container:
                 rubbish.remove_container(client, container)
             rubbish.remove_volume(client, volume)
+
+
+def commit(client: docker.APIClient, container: str, image: str, labels: Mapping[str, str]) -> str:
+    """The image of what a container of `image` has become; where that is nothing, there is no layer of its own."""
+    for layers in (layers_of(client, image) + 1, layers_of(client, image)):
+        conf = {"Labels": {**labels, LAYERS: str(layers)}}
+        made = str(client.commit(container, changes=["WORKDIR /", 'CMD ["/bin/sh"]'], conf=conf)["Id"])
+        if layers_of(client, made) == layers:
+            return made
+    raise ImageFailed("an image could not be built", "the engine commits layers of its own", "run `loopwright doctor`")
+
+
+def layers_of(client: docker.APIClient, image: str) -> int:
+    return len(client.inspect_image(image)["RootFS"]["Layers"])
 
 
 def changes(client: docker.APIClient, container: str, directory: str) -> str:

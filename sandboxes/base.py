@@ -112,6 +112,11 @@ class Sandbox(Protocol):
         """A name for journals and messages (the container's short id)."""
         ...
 
+    @property
+    def closed(self) -> bool:
+        """Whether it is over, by `close` or by its own death."""
+        ...
+
     def run(
         self,
         command: str | Sequence[str],

@@ -44,6 +44,10 @@ class Container:
     def id(self) -> str:
         return self._name
 
+    @property
+    def closed(self) -> bool:
+        return self._closed
+
     def run(
         self,
         command: str | Sequence[str],

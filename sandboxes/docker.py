@@ -124,7 +124,7 @@ class DockerEngine:
         space = workspace.prepare(client, self.home, spec, mode, marks)
         container, pod = "", None
         try:
-            pod = self._pod(spec, marks)
+            pod = self.pod(spec, marks)
             uid = self.uid
             if space.mode == "volume" and space.fresh:
                 fill(client, spec.image, space.volume, spec.seed, uid, marks)
@@ -144,7 +144,7 @@ class DockerEngine:
             quietly(lambda: self._remove(container, space if space.fresh else None, pod))
             raise
 
-    def _pod(self, spec: Spec, marks: Mapping[str, str]) -> Pod | None:
+    def pod(self, spec: Spec, marks: Mapping[str, str]) -> Pod | None:
         """What the sandbox needs beside it, if anything. Our own programs run on the base image where it is there."""
         if spec.allow is None and not spec.services:
             return None

@@ -21,11 +21,13 @@ from docker.types import Mount
 from docker.utils import parse_repository_tag
 
 from sandboxes import debian, owner, rubbish, workspace
-from sandboxes.bake import Log, bake
+from sandboxes.bake import LAYERS, Log, bake, layers_of
 from sandboxes.base import WORKSPACE, Engine, Image, ImageFailed, Spec
 from sandboxes.connect import translated
 from sandboxes.docker import DockerEngine
 from sandboxes.fill import fill
+from sandboxes.network import REGISTRIES
+from sandboxes.setup import way_out
 
 UPSTREAM = "python:3.12-slim"
 """The image the base is made from where a registry answers."""
@@ -115,6 +117,23 @@ def named_image(engine: Engine, reference: str, log: Log = lambda line: None) ->
 
 
 @translated()
+def service_image(engine: Engine, reference: str, log: Log = lambda line: None) -> str:
+    """The id of a service's image as it is: on the engine, else pulled. Raises `ImageFailed`."""
+    client, _ = parts(engine)
+    try:
+        return describe(client, reference).id
+    except docker.errors.ImageNotFound:
+        found = pull(client, log, reference)
+    if found is None:
+        raise ImageFailed(
+            f"there is no image {reference}",
+            "the engine does not have it, and no registry gave it",
+            "correct image in [[sandbox.service]], or build it and tag it so",
+        )
+    return found[0]
+
+
+@translated()
 def environment(
     engine: Engine,
     base: Image,
@@ -122,25 +141,27 @@ def environment(
     seed: Path,
     lock_files: Mapping[str, bytes],
     log: Log,
+    allow: Sequence[str] | None = REGISTRIES,
 ) -> Image:
     """The base with a repository's set-up commands run in it, in a copy of `seed` that is thrown away.
 
-    Cached by base, commands and lock files. Without commands it is the base itself. Raises `ImageFailed`.
+    They reach the hosts in `allow` and the machine's own package indexes; None is no network. Cached by base,
+    commands, lock files and hosts. Without commands it is the base itself. Raises `ImageFailed`.
     """
     if not setup:
         return base
     client, home = parts(engine)
-    key = digest(base.id, list(setup), {name: sha256(data).hexdigest() for name, data in lock_files.items()})
+    key = digest(base.id, list(setup), {name: sha256(data).hexdigest() for name, data in lock_files.items()}, allow)
     with building(home):
         found = find(client, key)
         if found:
             return found
         labels = {KIND: "environment", KEY: key, SOURCE: " && ".join(setup), BASE_ID: base.id}
         script = "".join(f"echo {shlex.quote('$ ' + line)}\n(\n{line}\n) </dev/null\n" for line in setup)
-        with copied(client, home, base, seed) as mount:
+        with copied(client, home, base, seed) as mount, way_out(engine, base.id, seed, allow, log) as way:
             made = bake(
                 client, home, base.id, script, labels=labels, log=log, mounts=[mount], workdir=WORKSPACE,
-                untouched=TOOLS_HOME,
+                untouched=TOOLS_HOME, way=way,
             )  # fmt: skip
         client.tag(made, REPOSITORY, f"environment-{key[:12]}", force=True)
         return describe(client, made)
@@ -206,9 +227,16 @@ def pull(client: docker.APIClient, log: Log, reference: str) -> tuple[str, str] 
 
 
 def find(client: docker.APIClient, key: str) -> Image | None:
-    """The newest image made from exactly this."""
-    found = client.images(filters={"label": [f"{KEY}={key}"]})
-    return describe(client, max(found, key=lambda image: int(image["Created"]))["Id"]) if found else None
+    """The newest image made from exactly this, and not one that somebody built on top of it."""
+    for image in sorted(client.images(filters={"label": [f"{KEY}={key}"]}), key=created, reverse=True):
+        layers = str(layers_of(client, image["Id"]))
+        if (image["Labels"] or {}).get(LAYERS, layers) == layers:
+            return describe(client, image["Id"])
+    return None
+
+
+def created(image: Mapping[str, Any]) -> int:
+    return int(image["Created"])
 
 
 def describe(client: docker.APIClient, image: str) -> Image:

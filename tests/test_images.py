@@ -1,5 +1,6 @@
 """Images: found or built once, complete, and free of whatever the build needed of the host."""
 
+import io
 import json
 from contextlib import closing
 from pathlib import Path
@@ -65,12 +66,15 @@ def test_an_environment_is_made_once_and_holds_no_secret(
         "echo changed > README",
         "echo 'VALUE = 42' > $(python3 -c 'import site; print(site.getsitepackages()[0])')/made.py",
         f": {tmp_path}",  # another key at each time the test runs
-        "cat; ls -A /sys/class/net | grep -v '^lo$'",
+        "cat; test $(ls -A /sys/class/net) = lo",
+        "python3 -c 'import urllib.request as u; u.urlopen(\"http://deb.debian.org/debian/\")'",
+        "! python3 -c 'import urllib.request as u; u.urlopen(\"https://elsewhere.test/\")'",
     )
     before, said = fingerprint(docker_seed), list[str]()
     made = environment(docker_engine, docker_image, setup, docker_seed, {"requirements.txt": b"a==1"}, said.append)
     assert (made.kind, made.made_by.startswith("test ")) == ("environment", True)
     assert any(line.startswith("$ test $(pwd) = /w") for line in said)
+    assert any(line.startswith("denied: elsewhere.test:443, not on the allow list") for line in said)
     assert fingerprint(docker_seed) == before
 
     said.clear()
@@ -104,6 +108,26 @@ def test_other_commands_or_locks_make_another_environment(
     for image in images(docker_engine):
         if image.key in keys:
             docker_engine.client.remove_image(image.id, force=True)
+
+
+def test_an_image_built_on_top_of_ours_is_not_taken_for_it(
+    docker_engine: DockerEngine, docker_image: Image, docker_seed: Path, tmp_path: Path
+) -> None:
+    setup, client = (f": {tmp_path}",), docker_engine.client
+    made = environment(docker_engine, docker_image, setup, docker_seed, {}, print, allow=None)
+    dockerfile = io.BytesIO(f"FROM {made.id}\nRUN true > /evil\n".encode())
+    list(client.build(fileobj=dockerfile, tag="loopwright-test-on-top", rm=True, decode=True))
+    assert environment(docker_engine, docker_image, setup, docker_seed, {}, print, allow=None) == made
+    client.remove_image("loopwright-test-on-top", force=True)
+    client.remove_image(made.id, force=True)
+
+
+def test_set_up_without_a_network_has_none(docker_engine: DockerEngine, docker_image: Image, docker_seed: Path) -> None:
+    setup = ('test $(ls -A /sys/class/net) = lo -a -z "$http_proxy" && echo alone; exit 7',)
+    said: list[str] = []
+    with pytest.raises(ImageFailed):
+        environment(docker_engine, docker_image, setup, docker_seed, {}, said.append, allow=None)
+    assert "alone" in said
 
 
 def test_a_failing_command_ends_the_build_with_its_own_words(

@@ -7,7 +7,16 @@ lives or what a model costs: those decide who gets the key and the money, and ar
 from harness.config.errors import ConfigError
 from harness.config.places import Places, places
 from harness.config.read import limits, parse, settle
-from harness.config.tables import FILE, Config, GateTable, ModelsTable, ProjectTable, SandboxTable
+from harness.config.tables import (
+    FILE,
+    Config,
+    GateTable,
+    ModelsTable,
+    NetworkTable,
+    ProjectTable,
+    SandboxTable,
+    ServiceTable,
+)
 
 __all__ = [
     "FILE",
@@ -15,9 +24,11 @@ __all__ = [
     "ConfigError",
     "GateTable",
     "ModelsTable",
+    "NetworkTable",
     "Places",
     "ProjectTable",
     "SandboxTable",
+    "ServiceTable",
     "limits",
     "parse",
     "places",

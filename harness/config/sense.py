@@ -20,6 +20,9 @@ def _numbers(config: Config) -> Iterator[tuple[str, float, float]]:
         ("sandbox.command_timeout", sandbox.command_timeout, 1),
         ("models.max_tokens", config.models.max_tokens, 1),
     )
+    for n, service in enumerate(sandbox.service, start=1):
+        yield from ((f"sandbox.service[{n}].{name}", getattr(service, name), 1) for name in ("port", "seconds"))
+        yield (f"sandbox.service[{n}].memory_mb", service.memory_mb, 16)
     yield ("escalation.hours", config.escalation.hours, tiny)
     yield from ((f"gates.{name}.timeout", gate.timeout, 1) for name, gate in config.gates.items())
     yield from (
@@ -39,6 +42,15 @@ def check_ceiling(config: Config, source: str, settings: Path) -> None:
                 f"lower it, raise ceiling.{name} in {settings}, or pass the limit on the command line",
             )
 
+    presets = ("strict", "standard", "open")
+    preset, most = config.sandbox.network.preset, ceiling.network
+    if presets.index(preset) > presets.index(most):
+        raise ConfigError(
+            f'{source} asks for sandbox.network.preset = "{preset}"',
+            f'your ceiling is "{most}"',
+            f"lower it, or raise ceiling.network in {settings}",
+        )
+
 
 ASKABLE = ("checker", "scope", "host", "tool", "stuck")
 
@@ -49,6 +61,12 @@ def check_sense(config: Config, source: str) -> None:
             raise ConfigError(
                 f"escalation.ask names {kind!r}", f"there are: {', '.join(ASKABLE)}", f"correct it in {source}"
             )
+    if config.sandbox.network.allow and config.sandbox.network.preset != "open":
+        raise ConfigError(
+            "sandbox.network.allow names hosts, and the preset lets nothing out",
+            f'the preset is "{config.sandbox.network.preset}"',
+            'write preset = "open" beside it, or take the hosts out',
+        )
     for path, value, least in _numbers(config):
         if not (math.isfinite(value) and value >= least):
             raise ConfigError(

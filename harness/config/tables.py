@@ -1,8 +1,35 @@
 """What can be configured: one frozen table per section of `loopwright.toml`, with its defaults."""
 
+from typing import Literal
+
 import msgspec
 
 FILE = "loopwright.toml"
+
+
+class NetworkTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[sandbox.network]`: what set-up commands and the maker may reach. Gates and checker never reach anything."""
+
+    preset: Literal["strict", "standard", "open"] = "standard"
+    """`strict`: nothing, ever. `standard`: package registries while setting up, nothing in the run. `open`: package
+    registries and the hosts of `allow` while setting up, the hosts of `allow` in the run."""
+    allow: tuple[str, ...] = ()
+    """`example.com`, `*.example.com`, `example.com:8443`; without a port: 443 and 80."""
+
+
+class ServiceTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[[sandbox.service]]`: a server that answers at localhost of every sandbox, fresh in each."""
+
+    image: str
+    port: int
+    name: str = ""
+    """Default: the last part of the image's name."""
+    env: dict[str, str] = {}
+    ready: str = ""
+    """A shell line run in the service's container until it succeeds; default: until the port answers."""
+    seconds: int = 60
+    """How long it may take until it is ready."""
+    memory_mb: int = 1_024
 
 
 class SandboxTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -16,6 +43,10 @@ class SandboxTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     pids: int = 512
     disk_mb: int = 4_096
     command_timeout: int = 120
+    runtime: str = ""
+    """An OCI runtime the engine knows (`runsc`); empty for its default."""
+    network: NetworkTable = NetworkTable()
+    service: tuple[ServiceTable, ...] = ()
 
 
 class GateTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -67,6 +98,8 @@ class CeilingTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     usd: float = 20.0
     minutes: float = 240.0
     iterations: int = 20
+    network: Literal["strict", "standard", "open"] = "open"
+    """The most open preset that a repository may choose."""
 
 
 class EscalationTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -112,6 +112,8 @@ def _drain(run: Run, journal: Journal, store: Callable[[Event], None]) -> None:
         if isinstance(event, ModelRequested) and (cause := run.cancel.take()):
             event = loop.throw(cause)  # announced and not sent: a reservation nobody would ever lift
             continue
+        for news in run.news():
+            store(news)
         store(event)
         heed(run, journal, store)
         if not isinstance(event, INTENTS):

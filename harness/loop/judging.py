@@ -127,7 +127,7 @@ def _blocked(result: GateResult) -> bool:
 @contextmanager
 def _clean_room(run: Run, tree: str, opened: list[SandboxOpened | SandboxClosed]) -> Iterator[Sandbox]:
     begun = time.monotonic()
-    sandbox = run.engine.open(run.spec("gates"))
+    sandbox = run.open("gates")
     run.cancel.busy.add(sandbox.interrupt)
     try:
         if tree != run.base.tree:

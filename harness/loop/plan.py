@@ -11,6 +11,7 @@ from harness.clean import Cleaner, clean
 from harness.config import Config, ConfigError, Places, limits, settle
 from harness.events import Notice
 from harness.goal import Criterion, Goal, slug
+from harness.loop import surroundings
 from harness.loop.wanted import wanted_gates
 from harness.repo import Base, Repository, Store, discover, free_branch, resolve
 
@@ -66,6 +67,7 @@ def plan(wish: Wish, places: Places, cleaner: Cleaner) -> Plan:
     store = Store(places.home, repository)
     store.adopt(base)
     config, source = settle(lambda path: store.file(base.tree, path), places.settings, wish.overrides)
+    surroundings.check(config.sandbox, source)
     goal = Goal(
         text=text,
         criteria=wish.criteria,

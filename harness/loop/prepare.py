@@ -20,6 +20,7 @@ from harness.goal import MICRO, Limits
 from harness.journal import Journal, State
 from harness.loop.plan import Plan, Settings
 from harness.loop.run import Run, Voice
+from harness.loop.surroundings import in_setup, pinned
 from harness.loop.tape import Recorded, Tape
 from harness.loop.wishes import unsaid
 from harness.memory import Note, Shelf, select
@@ -59,6 +60,8 @@ def begin(plan: Plan, places: Places, journal: Journal, clean: Cleaner, log: Cal
     voices = _voices(config, catalog)
     engine = engine_of(places)
     image = _image(engine, plan, log)
+    config = pinned(engine, config, log)
+    plan = msgspec.structs.replace(plan, settings=msgspec.structs.replace(plan.settings, config=config))
     run_id = "".join(secrets.choice(string.ascii_lowercase + string.digits) for _ in range(8))
     held = ExitStack()
     held.enter_context(journal.hold(run_id))
@@ -165,7 +168,7 @@ def _image(engine: sandboxes.Engine, plan: Plan, log: Callable[[str], None]) -> 
     ]
     files = {path: plan.store.file(plan.base.tree, path) or b"" for path in wanted}
     seed = plan.store.seed(plan.base, engine.uid)
-    return environment(engine, base, table.setup, seed, files, log).id
+    return environment(engine, base, table.setup, seed, files, log, allow=in_setup(table)).id
 
 
 def _run(

@@ -1,7 +1,7 @@
 """One run while it lives: its fixed parts, and the state that the journal gives it."""
 
 import time
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event as Flag
@@ -12,6 +12,7 @@ from harness.events import Event, GateFinished, Role, SandboxOpened
 from harness.goal import Goal
 from harness.journal import Iteration, Record, State
 from harness.loop.endings import Ended, ending_of, out_of_time
+from harness.loop.surroundings import happened, in_run, services
 from harness.loop.tape import Tape
 from harness.memory import Note, Shelf
 from harness.models import Ledger, Model, ModelError, OverBudget, Profile
@@ -113,6 +114,8 @@ class Run:
     cancel: Cancel = field(default_factory=Cancel)
     tape: Tape = field(default_factory=Tape)
     """What the sandboxes were asked since the last event; the driver stores it with the next one."""
+    open_: list[Sandbox] = field(default_factory=list)
+    """Sandboxes that stand, and those whose last news nobody has asked for."""
     _seed: Path | None = None
 
     @property
@@ -164,6 +167,9 @@ class Run:
             purpose=purpose,
             workspace=workspace,
             env=table.env,
+            allow=in_run(table, self.state.allowed) if purpose == "maker" else None,
+            services=services(table),
+            runtime=table.runtime,
             resources=Resources(
                 memory_mb=table.memory_mb,
                 millicpus=round(table.cpus * 1000),
@@ -175,13 +181,33 @@ class Run:
     def sandbox(self, purpose: str, workspace: str | None = None) -> Generator[Event, None, Sandbox]:
         """Open a sandbox, tell the journal, and have it interrupted when the run is cancelled."""
         begun = time.monotonic()
-        sandbox = self.engine.open(self.spec(purpose, workspace=workspace))
+        sandbox = self.open(purpose, workspace)
         try:
             yield self.opened(sandbox, purpose, begun)
         except BaseException:
             sandbox.close()
             raise
         return sandbox
+
+    def open(self, purpose: str, workspace: str | None = None) -> Sandbox:
+        """A sandbox whose news reach the journal. Raises `SandboxError`."""
+        sandbox = self.engine.open(self.spec(purpose, workspace=workspace))
+        self.open_.append(sandbox)
+        return sandbox
+
+    def news(self) -> Iterator[Event]:
+        """What happened around the sandboxes since this was last asked; those that were closed are then forgotten."""
+        for sandbox in tuple(self.open_):
+            closed = sandbox.closed
+            yield from happened(sandbox)
+            if closed:
+                self.open_.remove(sandbox)
+
+    def allow(self, host: str) -> None:
+        """Let the sandboxes that stand reach a host that a person has allowed; later ones do by the state."""
+        for sandbox in tuple(self.open_):
+            if not sandbox.closed:
+                sandbox.allow(host)
 
     def opened(self, sandbox: Sandbox, purpose: str, begun: float) -> SandboxOpened:
         """The event of a sandbox that was opened since `begun` (monotonic)."""

@@ -20,6 +20,7 @@ from harness.goal import MICRO
 from harness.journal import Command, Journal
 from harness.loop.endings import stopped_by
 from harness.loop.run import Run
+from harness.loop.surroundings import in_run, wrong_host
 
 POLL = 0.25
 """Seconds between two looks at commands while a run is paused, and of the supervisor."""
@@ -121,9 +122,22 @@ def _done(run: Run, command: Command) -> Iterator[Event]:
             if run.state.paused:
                 yield RunContinued(principal=command.principal)
         case "allow":
-            yield HostAllowed(host=command.text, principal=command.principal)
+            yield from _allowed(run, command)
         case "answer":
             yield from _answered(run, command)
+
+
+def _allowed(run: Run, command: Command) -> Iterator[Event]:
+    """A host is allowed for the rest of the run, where it has a network through which one could be reached."""
+    host = command.text.strip()
+    if why := wrong_host(host):
+        yield Notice(what=f"{host!r} cannot be allowed", why=why, fix="name a host, as in sandbox.network.allow")
+    elif in_run(run.config.sandbox, ()) is None:
+        fix = '[sandbox.network] preset = "open" gives the next run a way out that can be opened further'
+        yield Notice(what=f"{host} cannot be allowed", why="this run has no network", fix=fix)
+    else:
+        yield HostAllowed(host=host, principal=command.principal)
+        run.allow(host)
 
 
 def _answered(run: Run, command: Command) -> Iterator[Event]:

@@ -1,0 +1,103 @@
+"""What stands around a run's sandboxes: the hosts that may be reached, the services, and what happens there."""
+
+from collections.abc import Callable, Iterable, Iterator
+
+import msgspec
+
+from harness.config import Config, ConfigError, SandboxTable
+from harness.events import Event, HostDenied, ServiceEnded, ServiceStarted
+from sandboxes import Denied, Engine, News, Sandbox, Service, ServiceDown, ServiceUp
+from sandboxes.network import REGISTRIES, parse
+
+LOG = 4_000
+"""Characters of a service's last words that the journal keeps."""
+
+
+def check(table: SandboxTable, source: str) -> None:
+    """Whether the hosts are hosts and the services can stand beside each other. Raises `ConfigError`."""
+    for entry in table.network.allow:
+        if why := wrong_host(entry):
+            raise ConfigError(f"sandbox.network.allow names {entry!r}", why, f"correct it in {source}")
+    names = [service.name for service in services(table)]
+    ports = [service.port for service in table.service]
+    for name in names:
+        if names.count(name) > 1:
+            raise ConfigError(f"two services are called {name}", "", "give each [[sandbox.service]] a name of its own")
+    for port in ports:
+        if ports.count(port) > 1:
+            raise ConfigError(f"two services want port {port}", "they share one localhost", "configure one elsewhere")
+
+
+def wrong_host(entry: str) -> str:
+    """Why an entry of an allow list is none; empty when it is one."""
+    try:
+        parse(entry)
+    except ValueError as error:
+        return str(error)
+    return ""
+
+
+def services(table: SandboxTable) -> tuple[Service, ...]:
+    """The services as the sandboxes want them."""
+    return tuple(
+        Service(
+            name=service.name or service.image.partition("@")[0].rpartition("/")[2].partition(":")[0].lower(),
+            image=service.image,
+            port=service.port,
+            env=service.env,
+            ready=service.ready,
+            seconds=service.seconds,
+            memory_mb=service.memory_mb,
+        )
+        for service in table.service
+    )
+
+
+def in_setup(table: SandboxTable) -> tuple[str, ...] | None:
+    """What set-up commands may reach; None is nothing."""
+    match table.network.preset:
+        case "strict":
+            return None
+        case "standard":
+            return REGISTRIES
+        case "open":
+            return (*REGISTRIES, *table.network.allow)
+
+
+def in_run(table: SandboxTable, allowed: Iterable[str]) -> tuple[str, ...] | None:
+    """What the maker may reach, with the hosts that a person has `allowed` since; None is no network at all."""
+    if table.network.preset != "open":
+        return None
+    return tuple(dict.fromkeys((*table.network.allow, *(entry for entry in allowed if not wrong_host(entry)))))
+
+
+def pinned(engine: Engine, config: Config, log: Callable[[str], None]) -> Config:
+    """The configuration with the services' images by id: pulled where they are missing, the same ones to the end.
+
+    Raises `ImageFailed` for one that nobody has.
+    """
+    if not config.sandbox.service:
+        return config
+    from sandboxes.images import service_image
+
+    found = tuple(
+        msgspec.structs.replace(table, name=service.name, image=service_image(engine, table.image, log))
+        for table, service in zip(config.sandbox.service, services(config.sandbox), strict=True)
+    )
+    return msgspec.structs.replace(config, sandbox=msgspec.structs.replace(config.sandbox, service=found))
+
+
+def happened(sandbox: Sandbox) -> Iterator[Event]:
+    """The events of what happened around a sandbox since this was last asked."""
+    for news in sandbox.news():
+        yield told(sandbox.id, news)
+
+
+def told(sandbox: str, news: News) -> Event:
+    match news:
+        case Denied(host=host, port=port, why=why):
+            return HostDenied(sandbox=sandbox, host=host, port=port, why=why)
+        case ServiceUp(service=service, image=image, port=port, micros=micros):
+            return ServiceStarted(service=service, image=image, port=port, micros=micros)
+        case ServiceDown(service=service, why=why, log=log):
+            return ServiceEnded(service=service, why=why, log=log[-LOG:])

@@ -1,0 +1,120 @@
+"""Network and services in whole runs: configured, opened by a person while it runs, on the record."""
+
+import msgspec
+import pytest
+
+from harness.config import ConfigError, parse
+from harness.events import HostAllowed, HostDenied, Notice, SandboxOpened, ServiceEnded, ServiceStarted, ToolFinished
+from sandboxes.base import Image
+from sandboxes.docker import DockerEngine
+from tests.conftest import FIX, House, Play, commit_all, finish, git, step, tool
+from tests.scripted.script import Ask, Step
+from tests.service_support import redis
+
+pytest_plugins = ("tests.sandbox_fixtures",)
+
+REACH = "python3 -c 'import urllib.request as u; u.urlopen(\"http://{}/\")'"
+STORE = 'python3 -c \'import socket; s = socket.create_connection(("localhost", 6379)); s.send(b"SET a 1\\r\\n"); {}\''
+
+
+def configure(house: House, text: str) -> None:
+    path = house.repo / "loopwright.toml"
+    path.write_text(path.read_text() + text)
+    commit_all(house.repo, "configured")
+
+
+def test_a_run_with_a_database_and_named_hosts(
+    house: House, play: Play, docker_engine: DockerEngine, docker_image: Image
+) -> None:
+    image = redis(docker_engine, docker_image.id)
+    configure(
+        house,
+        f"""
+[gates.database]
+command = '''{STORE.format('assert s.recv(9) == b"+OK" + bytes([13, 10])')}'''
+[sandbox.network]
+preset = "open"
+allow = ["allowed.invalid"]
+[[sandbox.service]]
+image = "{image}"
+port = 6379
+name = "cache"
+ready = "redis-cli ping"
+""",
+    )
+
+    def allow(_: Ask) -> Step:
+        """A person lets the run reach two more hosts while it is under way; one of them is none."""
+        for host in ("late.invalid", "http://no.host/"):
+            house.journal.post(house.journal.resolve("last"), "allow", host, "tester")
+        return msgspec.convert(step(tool("bash", command=STORE.format("print(s.recv(9))"))), Step)
+
+    play(
+        [
+            [
+                step(tool("bash", command=REACH.format("elsewhere.invalid"))),
+                step(tool("bash", command=REACH.format("allowed.invalid") + "; " + REACH.format("late.invalid"))),
+                allow,
+                step(tool("bash", command=REACH.format("late.invalid"))),
+                step(FIX),
+                step(finish()),
+            ]
+        ]
+    )
+    done = house.run()
+    assert done.code == 0, done.err
+    events = [record.event for record in house.records()]
+    outputs = [event.output for event in events if isinstance(event, ToolFinished)]
+    assert "403" in outputs[0]
+    assert "502" in outputs[1]  # allowed, and nobody there
+    assert "403" in outputs[1]
+    assert "+OK" in outputs[2]
+    denied = [event for event in events if isinstance(event, HostDenied)]
+    assert [(event.host, event.port) for event in denied] == [("elsewhere.invalid", 80), ("late.invalid", 80)]
+    assert {event.sandbox for event in denied} == {
+        event.sandbox for event in events if isinstance(event, SandboxOpened) and event.purpose == "maker"
+    }
+    assert [(e.host, e.principal) for e in events if isinstance(e, HostAllowed)] == [("late.invalid", "tester")]
+    assert [e.why for e in events if isinstance(e, Notice) and "http://no.host/" in e.what]
+    assert "502" in outputs[3]
+
+    opened = [event for event in events if isinstance(event, SandboxOpened)]
+    assert len([e for e in events if isinstance(e, ServiceStarted)]) == len(opened) > 3  # fresh in each
+    ended = [event for event in events if isinstance(event, ServiceEnded)]
+    assert len(ended) == len(opened)
+    assert all("Ready to accept connections" in event.log for event in ended)
+    settings = house.state().created.settings  # type: ignore[union-attr]
+    assert docker_engine.client.inspect_image(image)["Id"] in settings
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('[sandbox.network]\nallow = ["a.test"]', 'preset = "open"'),
+        ('[sandbox.network]\npreset = "open"\nallow = ["https://a.test"]', "no host name"),
+        ('[sandbox.network]\npreset = "open"\nallow = ["*.com"]', "top-level"),
+        ('[sandbox.network]\npreset = "full"', "preset"),
+        ('[sandbox.network]\nalow = ["a.test"]', "did you mean sandbox.network.allow"),
+        ('[[sandbox.service]]\nimage = "a"\nport = 1\nredy = "x"', "did you mean sandbox.service[1].ready"),
+        ('[[sandbox.service]]\nimage = "a"', "port"),
+        ('[[sandbox.service]]\nimage = "a"\nport = 1\n[[sandbox.service]]\nimage = "x/a:2"\nport = 2', "called a"),
+        ('[[sandbox.service]]\nimage = "a"\nport = 1\n[[sandbox.service]]\nimage = "b"\nport = 1', "port 1"),
+        ('[[sandbox.service]]\nimage = "a"\nport = 0', "port is 0"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_before_anything_starts(house: House, text: str, words: str) -> None:
+    configure(house, text)
+    done = house.run()
+    assert done.code == 2
+    assert words in done.err
+
+
+def test_the_user_can_forbid_what_a_repository_asks_for(house: House) -> None:
+    house.home.mkdir(exist_ok=True)
+    (house.home / "config.toml").write_text('[ceiling]\nnetwork = "standard"\n')
+    configure(house, '[sandbox.network]\npreset = "open"')
+    done = house.run()
+    assert (done.code, 'your ceiling is "standard"' in done.err) == (2, True)
+    assert git(house.repo, "status", "--porcelain") == ""
+    with pytest.raises(ConfigError, match="ceiling.netwrk"):
+        parse(b'[ceiling]\nnetwrk = "open"', "config.toml")
