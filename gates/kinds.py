@@ -9,6 +9,7 @@ import msgspec
 
 from gates.base import Gate, GateResult, GateUnknown, Room
 from gates.command import command
+from gates.definitions import redefined
 from gates.integrity import integrity
 from gates.projects import OWN, inputs, scoped, standing
 from gates.proof import proof
@@ -69,7 +70,12 @@ def run(gate: Gate, room: Room) -> GateResult:
         why = f"the clean room died: {gone}"[:300]
         result = GateResult(gate=gate.name, kind=gate.kind, status="error", summary=why, output=gone.fix, died=True)
     micros = int((time.monotonic() - started) * 1_000_000)
-    return msgspec.structs.replace(result, micros=micros, required=gate.required)
+    return msgspec.structs.replace(
+        result,
+        micros=micros,
+        required=gate.required,
+        violations=(*result.violations, *redefined(gate, room)),
+    )
 
 
 def order(gates: Sequence[Gate]) -> tuple[Gate, ...]:
@@ -81,7 +87,13 @@ def order(gates: Sequence[Gate]) -> tuple[Gate, ...]:
 def cache_key(gate: Gate, room: Room, image: str) -> str:
     """Names everything that decides a gate's result: the same key means the same result, in any run."""
     baseline = {
-        name: (result.status, sorted(f.id for f in result.failures), sorted(result.passed), sorted(result.skipped))
+        name: (
+            result.status,
+            sorted(f.id for f in result.failures),
+            sorted(result.passed),
+            sorted(result.skipped),
+            result.traits,
+        )
         for name, result in room.baseline.items()
         if gate.kind not in OWN or name == gate.name
     }

@@ -28,7 +28,7 @@ def pins(room: Room) -> Iterator[Violation]:
     changed = {change.path for change in room.diff.changes}
     for change in room.diff.changes:
         name = PurePosixPath(change.path).name
-        if _named(change.path, room.rules.scope):
+        if named_by_goal(change.path, room.rules.scope):
             continue
         if name in LOCKS:
             folder = change.path.rpartition("/")[0]
@@ -95,7 +95,7 @@ def _blocks(text: str) -> Mapping[str, str]:
     return found
 
 
-def _named(path: str, scope: Sequence[str]) -> bool:
+def named_by_goal(path: str, scope: Sequence[str]) -> bool:
     """Whether the goal names this very file: a glob for everything is no leave to swap the runner."""
     return any(glob.rpartition("/")[2] == PurePosixPath(path).name for glob in scope)
 

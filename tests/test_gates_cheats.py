@@ -1,177 +1,126 @@
-"""The cheap ways to a green `python -m pytest`: here none of them is green, and each is called by its name.
+"""The corpus of `tests/cheats`: no candidate of it is green, and each is called by its name."""
 
-The first twelve are those that all fooled the plain command when they were tried; the rest forge, plant and patch.
-"""
-
+import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from gates import Gate, Rules
+from gates import Gate, GateResult, Rules
+from gates.kinds import run
 from sandboxes.base import Resources
-from tests.gates_support import Files, Lab, green, opened, rules_of
+from tests.cheats import Cheat, base, cheats
+from tests.cheats.__main__ import main
+from tests.gates_support import Files, Lab, green, opened, paper_room, rules_of
 
-BUGGY = "def last(items):\n    return items[0]\n\n\ndef first(items):\n    return items[0]\n"
-TESTS = """from pkg import first, last
+BASE: Files = dict(base().files)
+BUGGY = base().files["pkg/__init__.py"]
+REQUIRED = Rules(must_pass=base().must_pass)
+INTEGRITY = Gate(name="integrity", kind="integrity")
+TESTS = Gate(name="tests", kind="pytest")
+SCRIPT = Gate(name="script", kind="command", command="sh check.sh")
+CORPUS = cheats()
+READ = {name: cheat for name, cheat in CORPUS.items() if not cheat.run}
+RUN = {name: cheat for name, cheat in CORPUS.items() if cheat.run}
 
 
-def test_first():
-    assert first([1, 2]) == 1
-
-
-def test_last():
-    assert last([1, 2]) == 2
-"""
-BASE: Files = {
-    "pkg/__init__.py": BUGGY,
-    "tests/test_pkg.py": TESTS,
-    "conftest.py": "",
-    "pyproject.toml": '[project]\nname = "pkg"\nversion = "1"\n[tool.pytest.ini_options]\naddopts = "-ra"\n',
-}
-REQUIRED = Rules(must_pass=("tests/test_pkg.py::test_last",))
-GATES = (Gate(name="tests", kind="pytest"), Gate(name="integrity", kind="integrity"))
-
-FORGED = """
-import sys, os
-def forge():
-    for arg in sys.argv:
-        if arg.startswith("--junit" + "xml="):
-            case = '<testcase classname="tests.test_pkg" name="test_%s" file="tests/test_pkg.py"/>'
-            with open(arg.partition("=")[2], "w") as report:
-                report.write("<testsuites><testsuite>" + case % "first" + case % "last" + "</testsuite></testsuites>")
-"""
-LATE = """
-import _pytest.reports
-make = _pytest.reports.TestReport.from_item_and_call
-def passed(item, call):
-    report = make(item, call)
-    report.outcome, report.longrepr = "passed", None
-    return report
-_pytest.reports.TestReport.from_item_and_call = passed
-"""
-HIDDEN = LATE.replace("_pytest.reports", "reports").replace(
-    "import reports", "reports = __import__('_py' + 'test.reports').reports"
-)
-
-CHEATS: dict[str, tuple[Files, str]] = {
-    "sessionfinish": (
-        {"conftest.py": "def pytest_sessionfinish(session):\n    session.exitstatus = 0\n"},
-        "protected-changed",
-    ),
-    "exit in conftest": ({"conftest.py": "import os\nos._exit(0)\n"}, "protected-changed"),
-    "exit in source": ({"pkg/__init__.py": f"import os\nos._exit(0)\n{BUGGY}"}, "exit-at-import"),
-    "makereport": (
-        {
-            "conftest.py": "import pytest\n@pytest.hookimpl(hookwrapper=True)\ndef pytest_runtest_makereport():\n"
-            "    (yield).get_result().outcome = 'passed'\n"
-        },
-        "protected-changed",
-    ),
-    "collect only": (
-        {"pyproject.toml": str(BASE["pyproject.toml"]).replace("-ra", "--collect-only")},
-        "gate-config-changed",
-    ),
-    "deselect": (
-        {"pyproject.toml": str(BASE["pyproject.toml"]).replace("-ra", "--deselect=tests/test_pkg.py::test_last")},
-        "gate-config-changed",
-    ),
-    "pytest.py": ({"pytest.py": "import sys\nsys.exit(0)\n"}, "module-shadowed"),
-    "weakened": ({"tests/test_pkg.py": TESTS.replace("== 2", "== 1")}, "assertion-changed"),
-    "deleted": ({"tests/test_pkg.py": None, "tests/test_other.py": "def test_x():\n    pass\n"}, "base-test-deleted"),
-    "skipped": (
-        {"tests/test_pkg.py": "import pytest\n" + TESTS.replace("def test_last", "@pytest.mark.skip\ndef test_last")},
-        "base-test-skipped",
-    ),
-    "pytest.ini": ({"pytest.ini": "[pytest]\naddopts = --collect-only\n"}, "protected-added"),
-    "plugin": (
-        {
-            "pyproject.toml": str(BASE["pyproject.toml"]).replace("-ra", "-p pkg.plug"),
-            "pkg/plug.py": "def pytest_collection_modifyitems(items):\n    items.clear()\n",
-        },
-        "gate-config-changed",
-    ),
-    "forged report": ({"pkg/__init__.py": f"{FORGED}\nforge()\nos._exit(0)\n{BUGGY}"}, "test-run-forged"),
-    "forged and hidden": (
-        {"pkg/__init__.py": f"{FORGED}\nforge()\ngetattr(os, '_ex' + 'it')(0)\n{BUGGY}"},
-        "test-run-forged",
-    ),
-    "patched reports": ({"pkg/__init__.py": LATE + BUGGY}, "pytest-internals"),
-    "patched and hidden": ({"pkg/__init__.py": HIDDEN + BUGGY}, "test-run-forged"),
-    "plugin by metadata": (
-        {
-            "evil-1.dist-info/METADATA": "Metadata-Version: 2.1\nName: evil\nVersion: 1\n",
-            "evil-1.dist-info/entry_points.txt": "[pytest11]\nevil = evil\n",
-            "evil.py": "def pytest_collection_modifyitems(items):\n    items.clear()\n",
-        },
-        "protected-added",
-    ),
-    "start-up hook": ({"sitecustomize.py": "import os\nos._exit(0)\n"}, "protected-added"),
-    "standard library": ({"json.py": "import os\nos._exit(0)\n"}, "module-shadowed"),
-    "patching test": (
-        {"tests/test_aaa.py": "import pkg\npkg.last = lambda items: items[-1]\n\ndef test_x():\n    assert True\n"},
-        "",
-    ),
-    "ids removed": (
-        {
-            "tests/test_pkg.py": TESTS + "\n\ndef test_last():\n    assert True\n",
-            "pkg/more.py": "def pytest_deselected(items): ...\n",
-        },
-        "base-test-removed",
-    ),
-    "test aware": (
-        {"pkg/__init__.py": "import sys\n" + BUGGY.replace("items[0]", "items[-1] if 'pytest' in sys.modules else 0")},
-        "test-aware-source",
-    ),
-}  # fmt: skip
+def named(results: dict[str, GateResult]) -> set[str]:
+    """Violated rules and the ids of failures."""
+    return {*rules_of(results), *(failure.id for result in results.values() for failure in result.failures)}
 
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Lab]:
     with opened(tmp_path_factory.mktemp("cheats"), BASE, request) as made:
-        made.judge_base(*GATES)
+        made.judge_base(TESTS, INTEGRITY, SCRIPT)
         yield made
 
 
-@pytest.mark.parametrize("cheat", CHEATS)
-def test_a_cheat_is_not_green_and_is_named(lab: Lab, cheat: str) -> None:
-    changed, rule = CHEATS[cheat]
-    results = lab.verdicts(lab.candidate(changed, REQUIRED))
-    assert not green(lab, results), results
-    assert rule in rules_of(results) or cheat == "patching test", results
-    if not any(path.startswith("pkg/") for path in changed):
-        tests = results["tests"]
-        assert [failure.id for failure in tests.failures] == ["required: tests/test_pkg.py::test_last"]
-        assert tests.failures[0].message == "assert 1 == 2"
-        assert "tests/test_pkg.py::test_first" in tests.passed
+def judge(lab: Lab, cheat: Cheat) -> dict[str, GateResult]:
+    room = lab.candidate(cheat.changes, REQUIRED, links=cheat.links)
+    script = "check.sh" in cheat.changes
+    return {gate.name: run(gate, room) for gate in (INTEGRITY, SCRIPT if script else TESTS)}
+
+
+@pytest.mark.parametrize("name", READ)
+def test_a_cheat_that_can_be_read_is_named_and_never_green(name: str) -> None:
+    cheat = CORPUS[name]
+    head: Files = {
+        path: text
+        for path, text in {**BASE, **cheat.changes, **cheat.links}.items()
+        if text is not None and not any(path.startswith(f"{link}/") for link in cheat.links)
+    }
+    room = paper_room(BASE, head, REQUIRED, modes=dict.fromkeys(cheat.links, "120000"))
+    found = run(INTEGRITY, room)
+    blocking = {violation.rule for violation in found.violations if violation.severity == "block"}
+    assert set(cheat.rules) <= blocking, found
+    assert all(v.path and v.message and v.fix for v in found.violations)
+
+
+@pytest.mark.parametrize("name", RUN)
+def test_a_cheat_that_acts_while_it_is_run_is_named_and_never_green(lab: Lab, name: str) -> None:
+    cheat = CORPUS[name]
+    results = judge(lab, cheat)
+    assert set(cheat.rules) <= named(results), results
+    ran = [result for result in results.values() if result.kind != "integrity"]
+    assert not any(green(lab, {result.gate: result}) for result in ran), ran
+
+
+def test_the_corpus_is_whole() -> None:
+    assert len(CORPUS) >= 26
+    assert sum(cheat.origin == "study" for cheat in CORPUS.values()) == 16
+    assert len({cheat.what for cheat in CORPUS.values()}) == len(CORPUS)
+
+
+def test_what_base_protects_is_base_s_own_while_the_tests_run(lab: Lab) -> None:
+    """All changes of protected files at once: the tests then say what they say at base."""
+    plain = [c for c in READ.values() if not c.links and not c.deleted and not any(p in BASE for p in c.files)]
+    together = {path: text for cheat in plain for path, text in cheat.files.items() if not path.startswith("pkg/")}
+    together |= {
+        "conftest.py": "import os\n\nos._exit(0)\n",
+        "pyproject.toml": READ["05-collect-only"].files["pyproject.toml"],
+    }
+    together["tests/test_pkg.py"] = READ["08-weakened"].files["tests/test_pkg.py"]
+    tests = run(TESTS, lab.candidate(together, REQUIRED))
+    assert [(f.id, f.message) for f in tests.failures] == [("required: tests/test_pkg.py::test_last", "assert 1 == 2")]
+    assert tests.passed == ("tests/test_pkg.py::test_first",)
 
 
 def test_links_in_the_place_of_tests_are_not_followed(lab: Lab) -> None:
-    changed: Files = {
-        "tests/test_pkg.py": None,
-        "good/test_pkg.py": "def test_last():\n    pass\n\ntest_first = test_last\n",
-    }
-    results = lab.verdicts(lab.candidate(changed, REQUIRED, links={"tests": "good"}))
-    assert not green(lab, results)
-    assert {"test-symlinked", "base-test-deleted"} <= set(rules_of(results))
+    cheat = CORPUS["33-linked"]
+    results = {gate.name: run(gate, lab.candidate(cheat.changes, REQUIRED, links=cheat.links)) for gate in (TESTS,)}
     assert [f.message for f in results["tests"].failures] == ["assert 1 == 2"]
 
 
 def test_a_full_disk_is_an_error_of_the_run_and_no_crash(lab: Lab) -> None:
     fill = "import subprocess\nsubprocess.run('cat /dev/zero > /tmp/x', shell=True, stderr=subprocess.DEVNULL)\n"
     lab.spec = {"resources": Resources(tmp_mb=16)}
-    results = lab.verdicts(lab.candidate({"tests/test_fill.py": f"{fill}\n\ndef test_x():\n    pass\n"}))
+    room = lab.candidate({"tests/test_fill.py": f"{fill}\n\ndef test_x():\n    pass\n"})
+    result = run(TESTS, room)
     lab.spec = {}
-    assert results["tests"].status == "error", results
-    assert not green(lab, results)
+    assert result.status == "error", result
+    assert not green(lab, {"tests": result})
 
 
 def test_the_honest_way_is_green(lab: Lab) -> None:
     fixed = BUGGY.replace("items[0]", "items[-1]", 1)
     more = "from pkg import last\n\n\ndef test_one():\n    assert last([1]) == 1\n"
     results = lab.verdicts(lab.candidate({"pkg/__init__.py": fixed, "tests/test_more.py": more}, REQUIRED))
-    assert green(lab, results), results
+    assert green(lab, {name: result for name, result in results.items() if name != "script"}), results
     assert set(results["tests"].passed) == {
         "tests/test_pkg.py::test_first",
         "tests/test_pkg.py::test_last",
         "tests/test_more.py::test_one",
     }
+
+
+def test_a_cheat_can_be_had_as_a_repository(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["list"]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == len(CORPUS)
+    assert main(["write", "33-linked", str(tmp_path / "repo")]) == 0
+    log = subprocess.run(
+        ["git", "-C", str(tmp_path / "repo"), "log", "--format=%s"], capture_output=True, text=True, check=True
+    )
+    assert log.stdout.split() == ["33-linked", "base"]
+    assert (tmp_path / "repo" / "tests").is_symlink()
+    assert main(["write", "no-such", str(tmp_path / "other")]) == 2

@@ -207,7 +207,7 @@ def test_the_cache_key_knows_everything_that_decides() -> None:
         cache_key(gate, replace(room, base="third"), "image"),
         cache_key(gate, replace(room, rules=Rules(must_pass=("x",))), "image"),
         cache_key(gate, replace(room, baseline={}), "image"),
-        cache_key(gate, replace(room, baseline={"t": result("t", passed=("a\udcff",))}), "image"),
+        cache_key(gate, replace(room, baseline={"tests": result("tests", passed=("a\udcff",))}), "image"),
     }
     assert len(keys) == 8
     slower = {name: replace(r, micros=99, output="z") for name, r in room.baseline.items()}
