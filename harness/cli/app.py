@@ -23,6 +23,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "show": ("harness.cli.look:show", "Show one run: outcome, evidence, cost."),
     "log": ("harness.cli.look:log", "Print a run's journal as lines."),
     "diff": ("harness.cli.look:diff", "Print a run's best candidate as a diff."),
+    "gates": ("harness.cli.gates:gates", "Show what each gate found on a run's candidate; SARIF."),
+    "drill": ("harness.cli.drill:drill", "Try every gate of this repository in both directions."),
     "gc": ("harness.cli.control:gc", "Remove what dead runs left behind."),
     "image": ("harness.cli.image:image", "Show or build sandbox images."),
     "memory": ("harness.cli.memory:memory", "Read and edit a repository's notes."),

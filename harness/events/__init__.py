@@ -5,7 +5,15 @@ the journal keeps it as an erasable payload beside the event, and an erased one 
 """
 
 from harness.events.base import Fact, Outcome, Place, Role
-from harness.events.evidence import CriterionJudged, Finding, GateFinished, GateStarted, VerdictGiven
+from harness.events.evidence import (
+    CriterionJudged,
+    Drilled,
+    DrillFinished,
+    Finding,
+    GateFinished,
+    GateStarted,
+    VerdictGiven,
+)
 from harness.events.publish import CommentMade, PullRequestIntended, PullRequestMade
 from harness.events.runs import (
     BreakerTripped,
@@ -65,7 +73,7 @@ Event = (
     | QuestionAsked | QuestionAnswered | RunParked | RunPaused | RunContinued
     | SandboxOpened | SandboxClosed | SandboxUsed | CheckpointMade
     | HostDenied | HostAllowed | ServiceStarted | ServiceEnded | ShellOpened | ShellClosed
-    | GateStarted | GateFinished
+    | GateStarted | GateFinished | DrillFinished
     | IterationStarted | IterationFinished
     | NotesInjected | NoteLearned | NoteChecked | NoteDropped
     | ConversationOpened | ModelRequested | ModelReplied | ModelFailed
@@ -88,6 +96,8 @@ __all__ = [
     "ConversationOpened",
     "CriterionJudged",
     "DiffStat",
+    "DrillFinished",
+    "Drilled",
     "Event",
     "Fact",
     "Finding",

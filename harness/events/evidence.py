@@ -61,3 +61,21 @@ class VerdictGiven(Fact, frozen=True, kw_only=True, tag="verdict.given"):
     dropped: tuple[Finding, ...] = ()
     """Findings whose file:line does not exist."""
     criteria: tuple[CriterionJudged, ...] = ()
+
+
+class Drilled(msgspec.Struct, frozen=True, kw_only=True):
+    """One exercise of a drill: what was played against which gate, what it had to do, and what it did."""
+
+    gate: str
+    what: str
+    expected: Literal["red", "green", "named"]
+    ok: bool
+    said: str = ""
+    micros: int = 0
+
+
+class DrillFinished(Fact, frozen=True, kw_only=True, tag="drill.finished"):
+    """Every gate was tried in both directions on the user's own repository."""
+
+    exercises: tuple[Drilled, ...]
+    micros: int = 0

@@ -8,6 +8,7 @@ from harness.events import (
     ConversationEnded,
     ConversationOpened,
     DiffStat,
+    DrillFinished,
     Event,
     GateFinished,
     IterationFinished,
@@ -119,6 +120,10 @@ def _say(event: Event) -> Said:
             return _good(event.decision == "accept"), text
         case GateFinished():
             return _gate(event)
+        case DrillFinished():
+            shown = sum(exercise.ok for exercise in event.exercises)
+            text = f"drill: {shown} of {len(event.exercises)} exercises went as they must"
+            return _good(shown == len(event.exercises)), text
         case NotesInjected():
             return ("·", f"notes given: {len(event.notes)}") if event.notes else None
         case NoteLearned():

@@ -2,8 +2,10 @@
 
 import shutil
 import subprocess
+import time
 
 from harness.config import ConfigError, Places, settle
+from harness.journal import Journal
 from harness.models import CatalogError, MessagesModel, UnpricedModel, load
 from sandboxes import Check
 
@@ -15,7 +17,7 @@ def examine(places: Places) -> tuple[Check, ...]:
     """Every check, the failing ones too; nothing is changed and no token is spent."""
     from harness.loop.prepare import engine_of
 
-    return (*engine_of(places).probe(), _git(), _disk(places), *_models(places))
+    return (*engine_of(places).probe(), _git(), _disk(places), *_models(places), drilled(places))
 
 
 def _git() -> Check:
@@ -69,3 +71,16 @@ def _models(places: Places) -> tuple[Check, ...]:
             )
         )
     return tuple(rows)
+
+
+def drilled(places: Places) -> Check:
+    """When gates were last drilled on this machine, where, and what came of it."""
+    from harness.loop.drill import DRILL
+
+    path = places.home / "journal.db"
+    runs = Journal(path).runs() if path.exists() else ()
+    last = next((run for run in runs if run.source == DRILL and run.outcome), None)
+    if last is None:
+        return Check(name="drill", ok=True, what="never: `loopwright drill` shows whether a repository's gates see")
+    day = time.strftime("%Y-%m-%d %H:%M", time.localtime(last.ended / 1_000_000))
+    return Check(name="drill", ok=True, what=f"{day}: {last.reason} ({last.repo}, run {last.run})")

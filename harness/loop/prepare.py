@@ -59,7 +59,7 @@ def begin(plan: Plan, places: Places, journal: Journal, clean: Cleaner, log: Cal
     catalog = load(places.models)
     voices = _voices(config, catalog)
     engine = engine_of(places)
-    image = _image(engine, plan, log)
+    image = image_of(engine, plan, log)
     config = pinned(engine, config, log)
     plan = msgspec.structs.replace(plan, settings=msgspec.structs.replace(plan.settings, config=config))
     run_id = "".join(secrets.choice(string.ascii_lowercase + string.digits) for _ in range(8))
@@ -79,7 +79,7 @@ def begin(plan: Plan, places: Places, journal: Journal, clean: Cleaner, log: Cal
             checker=config.models.checker,
             image=image,
             settings=msgspec.json.encode(plan.settings).decode(),
-            principal=_principal(),
+            principal=principal(),
             catalog=catalog.dump(),
         ),
     )
@@ -155,7 +155,7 @@ def warm(run: Run) -> None:
         Thread(target=model.warm, name="warm", daemon=True).start()
 
 
-def _image(engine: sandboxes.Engine, plan: Plan, log: Callable[[str], None]) -> str:
+def image_of(engine: sandboxes.Engine, plan: Plan, log: Callable[[str], None]) -> str:
     """The id of the image that every sandbox of the run is made of."""
     table = plan.settings.config.sandbox
     base = base_image(engine, log) if table.image == "auto" else named_image(engine, table.image, log)
@@ -231,7 +231,8 @@ def _told(shelf: Shelf, plan: Plan, state: State) -> tuple[Note, ...]:
     return tuple(note for note in notes if note.id in state.notes)
 
 
-def _principal() -> str:
+def principal() -> str:
+    """Who asks: the user's name on this machine."""
     with suppress(OSError, KeyError):
         return getpass.getuser()
     return "unknown"

@@ -145,6 +145,10 @@ class Store:
         """The tree `onto` with paths taken from other trees, or removed; see `trees.compose`."""
         return trees.compose(self.place, self._objects.listing, _id(onto), take)
 
+    def edit(self, onto: str, files: Mapping[str, bytes | None]) -> str:
+        """The tree `onto` with files written or removed; see `trees.edit`."""
+        return trees.edit(self.place, self._objects.listing, _id(onto), files)
+
     def file(self, tree: str, path: str, cap: int = 16 * MEBI) -> bytes | None:
         """The content of the regular file `path`; None when there is none, or it is a link or a submodule.
         Raises `TooLarge` over `cap` bytes."""

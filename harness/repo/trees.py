@@ -114,6 +114,22 @@ def compose(place: Place, listing: Callable[[str], Listing], onto: str, take: Ma
     return _write(place, onto, before, after)
 
 
+def edit(place: Place, listing: Callable[[str], Listing], onto: str, files: Mapping[str, bytes | None]) -> str:
+    """The tree `onto` with these contents written, or removed for None. A file keeps the mode it has."""
+    before = listing(onto)
+    after = dict(before)
+    for path, data in files.items():
+        for gone in _at_or_below(after, path):
+            del after[gone]
+        if data is not None:
+            for above in _parents(path):
+                after.pop(above, None)
+            old = before.get(path)
+            blob = text(run(place, "hash-object", "-w", "--stdin", stdin=data))
+            after[path] = Entry(old.mode if old and old.mode.startswith("100") else "100644", blob)
+    return _write(place, onto, before, after)
+
+
 def _at_or_below(entries: Listing, path: str) -> list[str]:
     if path in entries:
         return [path]
