@@ -23,6 +23,7 @@ from sandboxes.frames import Line
 from sandboxes.pod import ENVIRONMENT, Pod
 from sandboxes.sidecars import Egress
 from sandboxes.stream import Stream, attach
+from sandboxes.terminal import Terminal
 
 HELLO_SECONDS = 30.0
 """How long PID 1 may take from the start of its container to its first answer."""
@@ -104,6 +105,12 @@ class DockerEngine:
         """See `sandboxes.base.Engine.gc`."""
         self.settle()
         return reaper.gc(self.client, self.home, keep, seeds)
+
+    @translated()
+    def terminal(self, sandbox: str, *, writable: bool, term: str = "dumb") -> Terminal:
+        """A person's session beside a live sandbox, whichever process made it. Raises `SandboxGone`."""
+        client = self.client
+        return Terminal(client, self.home, sandbox, self.uid, is_local(client), writable=writable, term=term)
 
     def probe(self) -> tuple[Check, ...]:
         """See `sandboxes.base.Engine.probe`."""

@@ -21,6 +21,9 @@ class Stream:
         self._socket, self._keep = connection, keep
         self._socket.settimeout(SEND_SECONDS)
 
+    def fileno(self) -> int:
+        return self._socket.fileno()
+
     def recv(self, size: int, seconds: float) -> bytes:
         """What is there, empty at the end; `TimeoutError` when nothing comes for so long."""
         pending = getattr(self._socket, "pending", None)

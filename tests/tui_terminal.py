@@ -20,11 +20,13 @@ DEADLINE = 30
 class Terminal:
     """`loopwright tui` on a pseudo-terminal; every byte that it writes is kept."""
 
-    def __init__(self, home: Path, *args: str, size: tuple[int, int] = (120, 40), **environ: str) -> None:
+    def __init__(
+        self, home: Path, *args: str, size: tuple[int, int] = (120, 40), command: str = "tui", **environ: str
+    ) -> None:
         self._master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", size[1], size[0], 0, 0))
         self.process = subprocess.Popen(
-            [LOOPWRIGHT, "tui", *args],
+            [LOOPWRIGHT, command, *args],
             env=os.environ
             | {"TERM": "xterm-256color", "COLORTERM": "truecolor", "LOOPWRIGHT_HOME": str(home)}
             | environ,

@@ -19,6 +19,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "pause": ("harness.cli.control:pause", "Hold a run between two steps; resume lets it go on."),
     "steer": ("harness.cli.steer:steer", "Tell the maker something while it works."),
     "answer": ("harness.cli.answer:answer", "Answer what a parked run asks."),
+    "shell": ("harness.cli.shell:shell", "Open a terminal in a live run's sandbox."),
     "ls": ("harness.cli.look:ls", "List the runs of this machine."),
     "show": ("harness.cli.look:show", "Show one run: outcome, evidence, cost."),
     "log": ("harness.cli.look:log", "Print a run's journal as lines."),

@@ -11,6 +11,8 @@ from harness.events import (
     DrillFinished,
     Event,
     GateFinished,
+    HostAllowed,
+    HostDenied,
     IterationFinished,
     IterationStarted,
     ModelFailed,
@@ -26,6 +28,10 @@ from harness.events import (
     RunFinished,
     RunParked,
     RunPaused,
+    ServiceEnded,
+    ServiceStarted,
+    ShellClosed,
+    ShellOpened,
     Told,
     ToolFinished,
     ToolStarted,
@@ -95,6 +101,8 @@ def _say(event: Event) -> Said:
             return "!", f"limit reached: {event.name}, {event.value} of {event.limit} {event.unit}"
         case BranchMade():
             return "✓", f"branch {event.branch} at {event.commit[:10]}"
+        case CommandReceived(kind="shell" | "shell_end" | "allow"):
+            return None  # what comes of it has a line of its own
         case CommandReceived():
             return "!", f"{event.principal or 'somebody'} asks: {event.kind} {event.text}"
         case QuestionAsked():
@@ -153,6 +161,25 @@ def _talk(event: Event) -> Said:
             return None if event.status == "ok" else ("!", f"{event.name}: {event.status} after {span(event.micros)}")
         case Told():
             return "·", f"told ({event.why}): {event.text}"
+        case _:
+            return _around(event)
+
+
+def _around(event: Event) -> Said:
+    match event:
+        case HostDenied():
+            return "!", f"denied: {event.host}:{event.port}: {event.why}"
+        case HostAllowed():
+            return "·", f"{event.principal or 'somebody'} allows {event.host}"
+        case ServiceStarted():
+            return "·", f"service {event.service} answers at localhost:{event.port} after {span(event.micros)}"
+        case ServiceEnded() if event.why != "its sandbox was closed":
+            return "!", f"service {event.service}: {event.why}"
+        case ShellOpened():
+            how = "read-write" if event.writable else "read-only"
+            return "!", f"{event.principal or 'somebody'} opens a shell in {event.sandbox}, {how}"
+        case ShellClosed():
+            return "·", f"{event.principal or 'somebody'} leaves {event.sandbox} after {span(event.micros)}"
         case _:
             return None  # intents and sandboxes: worth a place in the journal, not a line
 

@@ -14,6 +14,8 @@ from harness.events import (
     QuestionAnswered,
     RunContinued,
     RunPaused,
+    ShellClosed,
+    ShellOpened,
     Told,
 )
 from harness.goal import MICRO
@@ -34,6 +36,14 @@ class Reply(msgspec.Struct, frozen=True):
     answer: str
     question: str = ""
     text: str = ""
+
+
+class Session(msgspec.Struct, frozen=True):
+    """The text of a `shell` and a `shell_end`: a person's session in a sandbox."""
+
+    sandbox: str
+    writable: bool = False
+    micros: int = 0
 
 
 def heed(run: Run, journal: Journal, store: Store) -> None:
@@ -123,6 +133,8 @@ def _done(run: Run, command: Command) -> Iterator[Event]:
                 yield RunContinued(principal=command.principal)
         case "allow":
             yield from _allowed(run, command)
+        case "shell" | "shell_end":
+            yield from _looked(command)
         case "answer":
             yield from _answered(run, command)
 
@@ -138,6 +150,19 @@ def _allowed(run: Run, command: Command) -> Iterator[Event]:
     else:
         yield HostAllowed(host=host, principal=command.principal)
         run.allow(host)
+
+
+def _looked(command: Command) -> Iterator[Event]:
+    """A person has opened a session in a sandbox, or ended it: `harness.loop.shell` has told."""
+    try:
+        session = msgspec.json.decode(command.text, type=Session)
+    except msgspec.MsgspecError:
+        yield Notice(what="a session of a person could not be read", why=command.text[:200])
+        return
+    if command.kind == "shell":
+        yield ShellOpened(sandbox=session.sandbox, writable=session.writable, principal=command.principal)
+    else:
+        yield ShellClosed(sandbox=session.sandbox, principal=command.principal, micros=session.micros)
 
 
 def _answered(run: Run, command: Command) -> Iterator[Event]:

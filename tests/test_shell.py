@@ -1,0 +1,88 @@
+"""`loopwright shell` in a real terminal, beside a run that is under way."""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import msgspec
+import pytest
+
+from harness.events import CandidateMade, SandboxOpened, ShellClosed, ShellOpened
+from sandboxes.base import SandboxGone
+from sandboxes.docker import DockerEngine
+from tests.conftest import FIX, House, Play, finish, git, step, tool
+from tests.sandbox_support import containers
+from tests.scripted.script import Ask, Step
+from tests.tui_terminal import Terminal
+
+
+@contextmanager
+def typed(house: House, *args: str) -> Iterator[Terminal]:
+    terminal = Terminal(house.home, *args, command="shell", NO_COLOR="")
+    try:
+        yield terminal
+    finally:
+        terminal.close()
+
+
+def test_a_person_looks_into_a_run_and_it_is_on_the_record(house: House, play: Play) -> None:
+    looked, arrived = threading.Event(), threading.Event()
+
+    def wait(_: Ask) -> Step:
+        arrived.set()
+        assert looked.wait(120)
+        return msgspec.convert(step(FIX), Step)
+
+    play([[step(tool("bash", command="true")), wait, step(finish())]])
+    run = house.start("run", "fix it", "--progress", "none")
+    assert arrived.wait(120)
+    engine = DockerEngine(house.home)
+    try:
+        with typed(house) as terminal:
+            terminal.until("read-only]")
+            terminal.send("id -u; grep -c . /proc/self/status\r", str(engine.uid))
+            terminal.send("grep CapEff /proc/self/status\r", "0000000000000000")
+            terminal.send("ls /sys/class/net; cat httprange/parse.py | head -3; echo li''sted\r", "listed")
+            terminal.send("touch httprange/new; echo co''de $?\r", "code 1")
+            assert "Read-only file system" in terminal.text
+            terminal.send("stty size\r", "40 120")
+            terminal.resize(70, 20)
+            terminal.send("stty size\r", "20 70")
+            terminal.send("sleep 100\r", "sleep 100")
+            terminal.send("\x03", "read-only]")  # Ctrl-C ends the command in there, not the session
+            terminal.send("exit 7\r", "exit")
+            assert terminal.end() == 7
+        with typed(house, "last", "--write") as terminal:
+            terminal.until("read-write]")
+            terminal.send("echo from a person > person.txt; echo do''ne\r", "done")
+            shells = containers(engine, purpose="shell")
+            assert len(shells) == 1
+            host = engine.client.inspect_container(shells[0]["Id"])["HostConfig"]
+            assert (host["CapDrop"], host["CapAdd"], host["ReadonlyRootfs"]) == (["ALL"], None, True)
+            assert host["NetworkMode"].startswith("container:")
+            terminal.process.kill()  # whatever becomes of the person, nothing stays behind
+            terminal.process.wait()
+            while containers(engine, purpose="shell"):
+                time.sleep(0.05)
+    finally:
+        looked.set()
+    assert run.wait(120) == 0
+    events = [record.event for record in house.records()]
+    maker = next(e.sandbox for e in events if isinstance(e, SandboxOpened) and e.purpose == "maker")
+    opened = [event for event in events if isinstance(event, ShellOpened)]
+    assert [(event.sandbox, event.writable) for event in opened] == [(maker, False), (maker, True)]
+    assert all(event.principal for event in opened)
+    assert len([e for e in events if isinstance(e, ShellClosed) and e.micros > 0]) == 1  # the other one was killed
+    candidate = next(event for event in events if isinstance(event, CandidateMade))
+    assert "person.txt" in candidate.paths
+    assert git(house.repo, "status", "--porcelain") == ""
+    log = house("log", "last").out
+    assert "opens a shell" in log
+    with pytest.raises(SandboxGone):
+        engine.terminal(maker, writable=False)
+    refused = house("shell", "last")
+    assert (refused.code, "needs a terminal" in refused.err) == (2, True)
+    with typed(house) as terminal:
+        assert terminal.end() == 3
+        assert "has no sandbox to look into now" in terminal.text
