@@ -156,6 +156,10 @@ class Sandbox(Protocol):
         """Create or replace the file at `path` (parents too) as the unprivileged user; else `FileRefused`."""
         ...
 
+    def reset(self) -> None:
+        """Kill every process, in the background too, and empty /tmp and the home directory; the work tree stays."""
+        ...
+
     def interrupt(self) -> None:
         """Kill the command that is running, from another thread. Returns at once."""
         ...

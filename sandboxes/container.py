@@ -135,6 +135,12 @@ class Container:
         reply, body = self._ask({"op": "write", "path": absolute(path)}, data, 0, FILE_SECONDS)
         self._file("written", path, reply, body)
 
+    def reset(self) -> None:
+        """See `Sandbox.reset`."""
+        reply, _ = self._ask({"op": "reset"}, b"", 0, FILE_SECONDS)
+        if not isinstance(reply, Data):
+            raise self._lost(f"it could not be emptied: {getattr(reply, 'why', 'another answer')}")
+
     def interrupt(self) -> None:
         """See `Sandbox.interrupt`. A command that ended in the meantime is left in peace, and so is the next."""
         if target := self._running:

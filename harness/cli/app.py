@@ -26,6 +26,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "diff": ("harness.cli.look:diff", "Print a run's best candidate as a diff."),
     "gates": ("harness.cli.gates:gates", "Show what each gate found on a run's candidate; SARIF."),
     "drill": ("harness.cli.drill:drill", "Try every gate of this repository in both directions."),
+    "open": ("harness.cli.open:open_", "Check out a run's candidate in a clone of its own."),
     "gc": ("harness.cli.control:gc", "Remove what dead runs left behind."),
     "image": ("harness.cli.image:image", "Show or build sandbox images."),
     "memory": ("harness.cli.memory:memory", "Read and edit a repository's notes."),

@@ -10,9 +10,13 @@ PACK_BYTES = 64 * 1024 * 1024
 """What a candidate's pack may weigh; a change that is larger is no change to a source tree."""
 
 
-def put(sandbox: Sandbox, store: Store, commit: str, base: str) -> None:
-    """Make the sandbox's work tree exactly `commit`. Raises `SandboxGone` when its git cannot."""
-    result = sandbox.run(["sh", "-c", import_script(commit)], stdin=store.pack(commit, base), timeout=300, merge=True)
+def put(sandbox: Sandbox, store: Store, commit: str, base: str, rewind: bool = False) -> None:
+    """Make the sandbox's work tree exactly `commit`, with `rewind` also its HEAD `base`, as it was when fresh.
+
+    Raises `SandboxGone` when its git cannot.
+    """
+    script = import_script(commit, base if rewind else "")
+    result = sandbox.run(["sh", "-c", script], stdin=store.pack(commit, base), timeout=300, merge=True)
     if result.exit_code != 0:
         failed = script_failed(result.exit_code, result.stdout)
         raise SandboxGone(failed.what, failed.why, failed.fix)

@@ -3,7 +3,7 @@
 from collections.abc import Generator
 
 from harness.agent import maker_tools
-from harness.events import CandidateMade, DiffStat, Event, IterationStarted, Notice, SandboxClosed
+from harness.events import CandidateMade, CheckpointMade, DiffStat, Event, IterationStarted, Notice, SandboxClosed
 from harness.exits import BLOCKED, UNPROVEN
 from harness.loop.brief import first_message
 from harness.loop.endings import Ended
@@ -102,6 +102,8 @@ def _salvage(run: Run, n: int, sandbox: Sandbox) -> Generator[Event, None, None]
             fix="the next iteration starts from the best candidate so far",
         )
         return
+    held = run.store.checkpoint(run.id, received.tree, base.commit)
+    yield CheckpointMade(checkpoint=held, iteration=n, tree=received.tree)
     stat = run.store.stat(base.tree, received.tree)
     commit = run.store.commit(received.tree, base.commit, f"Candidate {n} of run {run.id}")
     run.store.keep(run.id, n, commit)

@@ -67,6 +67,10 @@ class ExportFailed(RepoError):
         self.code, self.stderr = code, stderr
 
 
+class PlaceTaken(RepoError):
+    """Something exists where a clone was to be laid out."""
+
+
 class PathMissing(RepoError):
     """A path was to be taken from a tree that does not have it."""
 

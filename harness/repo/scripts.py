@@ -7,7 +7,7 @@ hostile all the same, and goes through `Store.receive`.
 
 from harness.repo.errors import ExportFailed, Rejected
 from harness.repo.git import ID
-from harness.repo.seed import IGNORED, PRISTINE
+from harness.repo.seed import BRANCH, IGNORED, PRISTINE
 
 _NO_CLONE, _NO_ROOM, _NO_PACK, _NO_STAGE, _NO_LAYOUT = 91, 92, 93, 94, 95
 _FAILURES = {
@@ -77,6 +77,14 @@ rm -f "$w/.git/index.lock"
 cp -p "$d/index" "$w/.git/index" || exit {_NO_LAYOUT}
 """
 
+_REWIND = f"""\
+cd "$w/.git" || exit {_NO_LAYOUT}
+rm -rf refs/heads/{BRANCH} refs/heads/{BRANCH}.lock HEAD.lock MERGE_* CHERRY_PICK_HEAD REVERT_HEAD BISECT_* rebase-* \
+    sequencer
+mkdir -p refs/heads && printf '%s\\n' "$head" >refs/heads/{BRANCH} || exit {_NO_LAYOUT}
+rm -rf HEAD && echo 'ref: refs/heads/{BRANCH}' >HEAD || exit {_NO_LAYOUT}
+"""
+
 
 def export_script(base: str) -> str:
     """A script for `/bin/sh -c` in the top of the work tree; its output is for `split_export`.
@@ -87,10 +95,12 @@ def export_script(base: str) -> str:
     return f"base={_id(base)}\n{_OPEN}{_EXPORT}"
 
 
-def import_script(tree: str) -> str:
+def import_script(tree: str, head: str = "") -> str:
     """A script that reads a pack (`Store.pack`) on its standard input and makes work tree and index exactly
-    `tree`, the id of a commit or tree; what git does not know is removed. HEAD stays where it is."""
-    return f"tree={_id(tree)}\n{_OPEN}{_IMPORT}"
+    `tree`, the id of a commit or tree; what git does not know is removed. HEAD stays where it is, or becomes the
+    one branch at the commit `head`, with no operation of git under way."""
+    moved = f"head={_id(head)}\n{_REWIND}" if head else ""
+    return f"tree={_id(tree)}\n{_OPEN}{_IMPORT}{moved}"
 
 
 def split_export(output: bytes) -> tuple[str, bytes]:

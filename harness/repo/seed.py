@@ -9,10 +9,11 @@ import os
 import re
 import shutil
 import struct
+import tempfile
 import time
 from pathlib import Path
 
-from harness.repo.errors import BaseRefused, GitFailed
+from harness.repo.errors import BaseRefused, GitFailed, PlaceTaken
 from harness.repo.git import AS_IT_IS, Place, run
 from harness.repo.lock import locked
 
@@ -32,7 +33,14 @@ it; files that base tracks are not concerned."""
 _FORM = "1"
 """Part of every key: raise it when a seed is built differently."""
 
-_CONFIG = """\
+_AGENT = """\
+[user]
+\tname = Loopwright agent
+\temail = agent@loopwright.invalid
+[commit]
+\tgpgsign = false
+"""
+_CONFIG = f"""\
 [core]
 \trepositoryformatversion = 0
 \tfilemode = true
@@ -43,12 +51,7 @@ _CONFIG = """\
 \tignorecase = false
 \ttrustctime = false
 \tcheckStat = minimal
-[user]
-\tname = Loopwright agent
-\temail = agent@loopwright.invalid
-[commit]
-\tgpgsign = false
-[gc]
+{_AGENT}[gc]
 \tauto = 0
 [maintenance]
 \tauto = false
@@ -91,12 +94,32 @@ def build(store: Place, seeds: Path, commit: str, uid: int) -> Path:
     return seed
 
 
-def _clone(store: Place, half: Path, commit: str) -> None:
+def lay_out(store: Place, where: Path, commit: str, branch: str) -> None:
+    """A clone of `commit` at `where`, which must not exist, on its one branch `branch`; it comes whole or not at all.
+
+    No hook, remote, alternate or configuration but ours is in it, and no filter ran: what lies there are the blobs.
+    Raises `PlaceTaken`, and `BaseRefused` for a tree that git does not lay out.
+    """
+    if where.exists() or where.is_symlink():
+        raise PlaceTaken(f"{where} is there already", "nothing that exists is overwritten", "name another place")
+    where.parent.mkdir(parents=True, exist_ok=True)
+    half = Path(tempfile.mkdtemp(prefix=f".{where.name}.", dir=where.parent))
+    try:
+        _clone(store, half, commit, branch)
+        (half / ".git" / "config").write_text(_CONFIG.replace(_AGENT, ""))
+        _settle(half, int(time.time()) - 60, None)
+        half.rename(where)
+    except BaseException:
+        shutil.rmtree(half, ignore_errors=True)
+        raise
+
+
+def _clone(store: Place, half: Path, commit: str, branch: str = BRANCH) -> None:
     git_dir = half / ".git"
     for directory in ("objects/pack", "refs/heads", "refs/tags", "info", "loopwright"):
         (git_dir / directory).mkdir(parents=True)
     half.chmod(0o755)
-    (git_dir / "HEAD").write_text(f"ref: refs/heads/{BRANCH}\n")
+    (git_dir / "HEAD").write_text(f"ref: refs/heads/{branch}\n")
     (git_dir / "config").write_text(_CONFIG)
     (git_dir / "info" / "exclude").write_text("\n".join((*IGNORED, "")))
     pack = git_dir / "objects" / "pack" / "pack"
@@ -106,7 +129,9 @@ def _clone(store: Place, half: Path, commit: str) -> None:
     boundary = _shallow(store, there)
     if boundary:
         (git_dir / "shallow").write_bytes(boundary)
-    (git_dir / "refs" / "heads" / BRANCH).write_text(f"{commit}\n")
+    tip = git_dir / "refs" / "heads" / branch
+    tip.parent.mkdir(parents=True, exist_ok=True)
+    tip.write_text(f"{commit}\n")
     try:
         # Straight into an empty index: attributes (line ends, encodings) apply, drivers do not exist here.
         run(there, "read-tree", "--reset", "-u", commit, seconds=600)

@@ -1,7 +1,7 @@
 """The harness's own bare repository of one user repository: bases, candidates, and every question about them.
 
 Self-contained: it borrows no objects, so the user may gc, rewrite or delete the repository during a run. Refs:
-`refs/bases/<commit>` and `refs/loopwright/<run>/<n>`.
+`refs/bases/<commit>`, `refs/loopwright/<run>/<n>` and `refs/checkpoints/<run>/<commit>`.
 """
 
 import re
@@ -130,12 +130,30 @@ class Store:
         pairs = (line.decode().split(" ") for line in output.splitlines())
         return dict(sorted((int(n), commit) for n, commit in pairs))
 
-    def forget(self, run_id: str) -> None:
-        """Drop the refs of a run's candidates."""
+    def checkpoint(self, run_id: str, tree: str, parent: str) -> str:
+        """Hold `tree` for a run, as a commit on `parent` whose id is the checkpoint's. Idempotent."""
+        commit = self.commit(tree, parent, f"Checkpoint of run {run_id}")
         with locked(self._lock):
             _drop_locks(self.path)
-            gone = "".join(f"delete {_refs(run_id)}/{n}\n" for n in self.candidates(run_id))
-            run(self.place, "update-ref", "--stdin", stdin=gone.encode())
+            run(self.place, "update-ref", f"{_refs(run_id, 'checkpoints')}/{commit}", commit)
+        return commit
+
+    def runs(self) -> frozenset[str]:
+        """The runs that this store holds candidates or checkpoints of."""
+        output = run(self.place, "for-each-ref", "--format=%(refname:lstrip=2)", "refs/loopwright", "refs/checkpoints")
+        return frozenset(line.decode().split("/")[0] for line in output.splitlines())
+
+    def forget(self, run_id: str) -> None:
+        """Drop the refs of a run's candidates and checkpoints."""
+        kinds = (_refs(run_id), _refs(run_id, "checkpoints"))
+        with locked(self._lock):
+            _drop_locks(self.path)
+            held = run(self.place, "for-each-ref", "--format=delete %(refname)", *kinds)
+            run(self.place, "update-ref", "--stdin", stdin=held)
+
+    def checkout(self, commit: str, where: Path, branch: str) -> None:
+        """A clone of its own with `commit` checked out on `branch`, at `where`, for a person; see `seed.lay_out`."""
+        seed.lay_out(self.place, where, _id(commit), branch)
 
     def tree(self, commit: str) -> str:
         """The id of a commit's tree."""
@@ -252,10 +270,10 @@ def _exists(store: Place, ref: str) -> bool:
     return True
 
 
-def _refs(run_id: str) -> str:
+def _refs(run_id: str, kind: str = "loopwright") -> str:
     if not _RUN.fullmatch(run_id):
         raise RepoError(f"{run_id!r} is not the name of a run")
-    return f"refs/loopwright/{run_id}"
+    return f"refs/{kind}/{run_id}"
 
 
 def _id(oid: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import stat
 
 
@@ -59,4 +60,21 @@ def write_file(path: str, data: bytes) -> bytes:
     while view:
         view = view[os.write(end, view) :]
     os.ftruncate(end, len(data))
+    return b""
+
+
+def empty(places: list[str]) -> bytes:
+    """Remove all that lies in these directories, whatever modes it has; links are removed, not followed."""
+    for place in places:
+        for name in os.listdir(place):
+            path = os.path.join(place, name)
+            if os.path.islink(path) or not os.path.isdir(path):
+                os.unlink(path)
+                continue
+            os.chmod(path, 0o700)
+            for here, inner, _ in os.walk(path):  # each directory is opened up before it is entered
+                for each in inner:
+                    if not os.path.islink(os.path.join(here, each)):
+                        os.chmod(os.path.join(here, each), 0o700)
+            shutil.rmtree(path)
     return b""

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from typing import Any
 
 from sandboxes.inside.counters import counters
-from sandboxes.inside.files import Refused, read_file, write_file
+from sandboxes.inside.files import Refused, empty, read_file, write_file
 from sandboxes.inside.jobs import MOST, Job, Jobs
 from sandboxes.inside.output import Output, Spills
 from sandboxes.inside.pump import DEATH, Pump
@@ -63,6 +63,8 @@ class Runner:
                 self.link.send(*self.apart(number, write_file, request["path"], body))
             elif op == "start":
                 self.link.send(*self.background(request))
+            elif op == "reset":
+                self.link.send(*self.reset(number))
             elif op in ("poll", "kill"):
                 self.link.send(*self.attend(request))
             else:
@@ -167,6 +169,12 @@ class Runner:
             self.jobs.drain(job)
             self.jobs.forget(job)
         return told_of(number, job, request["cap"])
+
+    def reset(self, number: int) -> tuple[dict[str, Any], bytes]:
+        """Kill the background jobs too, and empty what is writable besides the workspace."""
+        self.jobs.known.clear()
+        self.cwd = self.home
+        return self.apart(number, empty, ["/tmp", "/dev/shm", self.env["HOME"]])  # noqa: S108 - the container's own
 
     def start(self, request: dict[str, Any], ends: tuple[int, ...], tell: int | None) -> int:
         """Fork the command, `ends` as its descriptors from 0 on; what keeps it from starting is printed.
