@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from sandboxes.base import Sandbox
+from sandboxes.base import WORKSPACE, Sandbox
 
 Status = Literal["pass", "fail", "error", "timeout", "skipped"]
 """`error` means the gate itself could not run: never a statement about the code it was to judge.
@@ -156,6 +156,8 @@ class Room(msgspec.Struct, frozen=True, kw_only=True):
     """Tests that earlier runs found to be flaky."""
     entries: Callable[[str], Mapping[str, str]] | None = None
     """tree id -> path -> mode and object id: what names the part of a tree that a gate looks at."""
+    root: str = WORKSPACE
+    """Where the paths begin inside a sandbox: the directory of a project, for a gate that works there."""
     message: str = ""
     """What people wrote that goes with the change into its commit."""
     shared: dict[str, Any] = {}

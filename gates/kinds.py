@@ -10,6 +10,7 @@ import msgspec
 from gates.base import Gate, GateResult, GateUnknown, Room
 from gates.command import command
 from gates.definitions import redefined
+from gates.inner import ROOTED, inner, told
 from gates.integrity import integrity
 from gates.projects import OWN, inputs, scoped, standing
 from gates.proof import proof
@@ -65,7 +66,7 @@ def run(gate: Gate, room: Room) -> GateResult:
     started = time.monotonic()
     room = scoped(gate, room)
     try:
-        result = standing(gate, room) or judge(gate, room)
+        result = standing(gate, room) or _judge(judge, gate, room)
     except SandboxGone as gone:
         why = f"the clean room died: {gone}"[:300]
         result = GateResult(gate=gate.name, kind=gate.kind, status="error", summary=why, output=gone.fix, died=True)
@@ -76,6 +77,12 @@ def run(gate: Gate, room: Room) -> GateResult:
         required=gate.required,
         violations=(*result.violations, *redefined(gate, room)),
     )
+
+
+def _judge(judge: Kind, gate: Gate, room: Room) -> GateResult:
+    if not gate.project or gate.kind not in ROOTED:
+        return judge(gate, room)
+    return told(judge(gate, inner(gate, room)), f"{gate.project}/")
 
 
 def order(gates: Sequence[Gate]) -> tuple[Gate, ...]:

@@ -62,6 +62,8 @@ class Invocation(msgspec.Struct, frozen=True, kw_only=True):
 
     config: str | None
     """Base's configuration file, relative to the root."""
+    root: str = WORKSPACE
+    """The directory inside the sandbox that pytest is run in, and that node ids begin at."""
     roots: tuple[str, ...]
     """What comes first on the import path."""
     extra: tuple[str, ...]
@@ -83,6 +85,7 @@ def invocation(
     timeout: int,
     paths: Sequence[str],
     *,
+    root: str = WORKSPACE,
     required: tuple[str, ...] = (),
     probes: Mapping[str, tuple[int, ...]] = {},
 ) -> Invocation:
@@ -90,7 +93,8 @@ def invocation(
     layered = any(re.fullmatch(r"src/[^/]+/__init__\.py", path) for path in paths)
     return Invocation(
         config=config,
-        roots=(WORKSPACE, f"{WORKSPACE}/src") if layered else (WORKSPACE,),
+        root=root,
+        roots=(root, f"{root}/src") if layered else (root,),
         extra=tuple(shlex.split(command or "")),
         deadline=time.monotonic() + timeout,
         required=required,
@@ -137,14 +141,18 @@ class Process:
         program = f"{self.path}/{self.name}.py"
         self._sandbox.write(program, files("gates.inside").joinpath("witness.py").read_bytes())
         self._sandbox.write(f"{self.path}/pytest.ini", b"[pytest]\n")
-        config = f"{WORKSPACE}/{how.config}" if how.config else f"{self.path}/pytest.ini"
+        config = f"{how.root}/{how.config}" if how.config else f"{self.path}/pytest.ini"
         options = [
-            *("-c", config, f"--rootdir={WORKSPACE}", f"--confcutdir={WORKSPACE}", "--color=no", "--tb=short"),
+            *("-c", config, f"--rootdir={how.root}", f"--confcutdir={how.root}", "--color=no", "--tb=short"),
             *("-o", f"cache_dir={self.path}/cache", "--continue-on-collection-errors", "--maxfail=0"),
         ]
-        orders = json.dumps({"roots": how.roots, "required": how.required, "probes": dict(how.probes)})
+        orders = json.dumps(
+            {"root": how.root, "roots": how.roots, "required": how.required, "probes": dict(how.probes)}
+        )
         command = ["/bin/sh", "-c", START, "sh", program, *options, *how.extra, *args, *select]
-        return self._sandbox.run(command, timeout=how.left(), env=ENV, stdin=orders.encode(), report=account.LIMIT)
+        return self._sandbox.run(
+            command, timeout=how.left(), env=ENV, stdin=orders.encode(), cwd=how.root, report=account.LIMIT
+        )
 
     def _problem(self, good: tuple[int, ...]) -> TestRun | None:
         code, said = self.result.exit_code, self.told.end.exit if self.told.end else None

@@ -20,7 +20,7 @@ def proof(gate: Gate, room: Room) -> GateResult:
     changed = changed_tests(room, sides) if room.baseline else frozenset()
     if not any(path.endswith(".py") for path in changed):
         return _result(gate, "there are no new or changed tests")
-    how = process.invocation(sides.config, gate.command, gate.timeout, room.paths(room.head))
+    how = process.invocation(sides.config, gate.command, gate.timeout, room.paths(room.head), root=room.root)
     own = own_tests(room, sides, how, trees.exact(room, sides))
     new = _new(own, room)
     if not new:

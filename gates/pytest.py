@@ -22,6 +22,7 @@ def pytest(gate: Gate, room: Room) -> GateResult:
         gate.command,
         gate.timeout,
         room.paths(room.head),
+        root=room.root,
         required=room.rules.must_pass,
         probes=coverage.probes(changed),
     )

@@ -25,7 +25,8 @@ from pathlib import Path
 from typing import Any
 
 FILE = Path(__file__).resolve()
-WORKSPACE = "/w/"
+HERE = ["/w/"]
+"""The directory that paths are told from, with a slash at its end; the orders name it."""
 NO_PYTEST = 97
 CHUNK = 500
 """Node ids in one record."""
@@ -53,6 +54,7 @@ def main() -> int:
         sys.stderr.write(f"pytest cannot be imported: {error}\n")
         return NO_PYTEST
     preload()
+    HERE[0] = f"{orders['root']}/"
     roots, here = orders["roots"], str(FILE.parent)
     sys.path[:] = roots + [entry for entry in sys.path if entry not in roots and entry != here]
     ran = probed(orders["probes"])
@@ -243,8 +245,8 @@ def listen(say: Any) -> None:
             frame: Any = frame_of(1)
             while frame is not None and frame.f_code.co_filename.startswith("<"):
                 frame = frame.f_back
-            if frame is not None and frame.f_code.co_filename.startswith(WORKSPACE):
-                mark = (event, plain(frame.f_code.co_filename[len(WORKSPACE) :]), frame.f_lineno)
+            if frame is not None and frame.f_code.co_filename.startswith(HERE[0]):
+                mark = (event, plain(frame.f_code.co_filename[len(HERE[0]) :]), frame.f_lineno)
                 if mark not in seen:
                     seen.add(mark)
                     say("mark", event=mark[0], path=mark[1], line=mark[2])
@@ -292,10 +294,10 @@ def probed(wanted: dict[str, list[int]]) -> set[tuple[str, int]]:
 
     def source_to_code(self: Any, data: Any, path: Any, **more: Any) -> Any:
         place = os.fspath(path)
-        lines = wanted.get(place[len(WORKSPACE) :]) if place.startswith(WORKSPACE) else None
+        lines = wanted.get(place[len(HERE[0]) :]) if place.startswith(HERE[0]) else None
         if lines:
             try:
-                tree = probe(ast.parse(data), place[len(WORKSPACE) :], frozenset(lines), name)
+                tree = probe(ast.parse(data), place[len(HERE[0]) :], frozenset(lines), name)
                 return compile(tree, place, "exec", dont_inherit=True)
             except (SyntaxError, ValueError, RecursionError):
                 pass

@@ -19,15 +19,18 @@ def wanted_gates(config: Config, paths: Sequence[str], file: File) -> tuple[Gate
 
     Raises `ConfigError`.
     """
-    own = [_gate(name, table, f"gates.{name}") for name, table in config.gates.items()]
+    own = tuple(_gate(name, table, f"gates.{name}") for name, table in config.gates.items())
     if not config.project:
         return complete(own) if own else gates.detect(paths, file)
     projects = [Project(path=table.path, needs=table.needs) for table in config.project]
     if why := problem(projects):
         raise ConfigError("[[project]] cannot be used", why, "correct its path or needs")
-    for table in config.project:
-        own += _of_project(table.path, table.gates, apart(table.path, projects), paths, file)
-    return complete(own)
+    inside = (
+        gate
+        for table in config.project
+        for gate in _of_project(table.path, table.gates, apart(table.path, projects), paths, file)
+    )
+    return (*complete(own), *inside)
 
 
 def _of_project(
@@ -37,9 +40,10 @@ def _of_project(
     if not inside:
         raise ConfigError(f"the project {path} is not there", "base has no file in it", "correct its path")
     if tables:
-        found = [_gate(name, table, f"project {path}: gates.{name}") for name, table in tables.items()]
+        own = [_gate(name, table, f"project {path}: gates.{name}") for name, table in tables.items()]
+        found = complete(own)
     else:
-        found = list(gates.detect(inside, lambda name: file(f"{path}/{name}")))
+        found = gates.detect(inside, lambda name: file(f"{path}/{name}"))
     return [
         msgspec.structs.replace(
             gate,
@@ -49,7 +53,7 @@ def _of_project(
             inputs=tuple(f"{path}/{glob}" for glob in gate.inputs),
         )
         for gate in found
-        if gate.kind not in ("integrity", "security", "proof")
+        if gate.kind not in ("integrity", "security")
     ]
 
 
