@@ -25,6 +25,7 @@ from gates import (
     order,
     score,
 )
+from gates.languages import projects
 from sandboxes.base import SandboxGone
 from tests.gates_support import paper_room
 
@@ -159,6 +160,34 @@ def test_gates_are_chosen_from_names_and_contents(files: dict[str, str], kinds: 
     assert all(reason for _, reason in explain(tuple(files), lambda path: files[path].encode()))
     assert order(tuple(reversed(chosen))) == order(chosen)
     assert order(chosen)[0].kind == "integrity"
+
+
+@pytest.mark.parametrize(
+    ("files", "chosen"),
+    [
+        ({"package.json": '{"scripts": {"test": "vitest run"}}'}, {"tests": "junit"}),
+        ({"package.json": '{"scripts": {"test": "node --test"}}', "tsconfig.json": ""}, {"tests": "tap", "tsc": "tsc"}),
+        ({"package.json": "[]", "eslint.config.mjs": ""}, {"eslint": "eslint"}),
+        ({"package.json": '{"scripts": {"test": "echo no test specified && exit 1"}}'}, {}),
+        ({"go.mod": ""}, {"tests": "go-test"}),
+        ({"Cargo.toml": ""}, {"tests": "cargo-test"}),
+        ({"pom.xml": "", "mvnw": ""}, {"tests": "junit"}),
+        ({"build.gradle.kts": ""}, {"tests": "junit"}),
+        ({"pyproject.toml": "[tool.mypy]\n", ".semgrep.yml": ""}, {"types": "mypy", "semgrep": "sarif"}),
+        ({"pyrightconfig.json": "{}"}, {"types": "pyright"}),
+    ],
+)
+def test_every_language_is_proposed_with_a_report(files: dict[str, str], chosen: dict[str, str]) -> None:
+    found = explain(tuple(files), lambda path: files[path].encode() if path in files else None)
+    assert {gate.name: gate.format for gate, _ in found if gate.kind == "command"} == chosen
+    without = detect(tuple(files), lambda path: files[path].encode() if path in files else None)
+    assert [gate.name for gate in without if gate.kind == "command"] == [name for name in chosen if name == "tests"]
+
+
+def test_a_monorepo_is_told_by_its_manifests() -> None:
+    paths = ("README", "api/go.mod", "web/package.json", "web/a/package.json", "web/node_modules/x/package.json")
+    assert projects(paths) == ("api", "web")
+    assert projects((*paths, "package.json")) == ()
 
 
 def test_an_unknown_kind_is_named_with_the_known_ones() -> None:

@@ -10,6 +10,7 @@ from gates import Gate, Rules, is_green, new_failures
 from gates.projects import STANDS, Project, apart, looks_at, problem
 from harness.config import ConfigError, settle
 from harness.loop.wanted import wanted_gates
+from tests.conftest import House, commit_all, git
 from tests.gates_support import Files, Lab, opened
 
 BASE: Files = {
@@ -140,3 +141,20 @@ def test_a_wrong_configuration_says_what_is_wrong(tmp_path: Path, text: str, sai
     with pytest.raises(ConfigError) as caught:
         wanted(tmp_path, text, ("a/x.py",))
     assert said in f"{caught.value} {caught.value.fix}"
+
+
+def test_init_proposes_a_monorepos_projects(tmp_path: Path) -> None:
+    repo = tmp_path / "repo"
+    files = {"api/go.mod": "module api\n", "lib/pyproject.toml": "[tool.mypy]\n", "lib/tests/test_a.py": "", "doc": ""}
+    for path, text in files.items():
+        (repo / path).parent.mkdir(parents=True, exist_ok=True)
+        (repo / path).write_text(text)
+    git(tmp_path, "init", "-q", "-b", "main", str(repo))
+    commit_all(repo)
+    done = House(tmp_path, repo)("init")
+    assert done.code == 0, done.err
+    found = wanted(tmp_path, (repo / "loopwright.toml").read_text(), tuple(files))
+    assert [gate.name for gate in found if gate.project] == [
+        *("api:tests", "lib:lint", "lib:tests", "lib:proof", "lib:types"),
+    ]
+    assert [gate.format for gate in found if gate.name in ("api:tests", "lib:types")] == ["go-test", "mypy"]

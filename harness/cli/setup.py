@@ -1,12 +1,16 @@
 """`init` and `doctor`: getting a repository and a machine ready."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 import msgspec
 
 from harness.clean import clean
 from harness.config import FILE, ConfigError, parse, places
+
+if TYPE_CHECKING:
+    from gates import Gate
 
 _TEMPLATE = """\
 # Loopwright's configuration of this repository (read from the commit a run starts from: commit this file).
@@ -38,6 +42,7 @@ _TEMPLATE = """\
 def init(repo: Path) -> None:
     """Detect tests, lint and Python, and write a short commented loopwright.toml. Nothing else is touched."""
     from gates import explain
+    from gates.languages import projects
     from harness.repo import Store, discover, resolve
 
     repository = discover(repo)
@@ -47,24 +52,49 @@ def init(repo: Path) -> None:
     base = resolve(repository, None)
     store = Store(places().home, repository)
     store.adopt(base)
-    found = explain(store.paths(base.tree), lambda path: store.file(base.tree, path))
+    paths = store.paths(base.tree)
+    found = [("", *each) for each in explain(paths, lambda path: store.file(base.tree, path))]
     tables = []
-    for gate, reason in found:
-        reason = " ".join(clean(reason).split())  # a file's name may hold a newline
-        tables.append(f"[gates.{gate.name}]" + (f"   # {reason}" if reason else ""))
-        tables.append(f'kind = "{gate.kind}"')
-        if gate.command:
-            tables.append(f"command = {msgspec.json.encode(gate.command).decode()}")
-        if not gate.required:
-            tables.append("required = false")
-        tables += [f"timeout = {gate.timeout}", ""]
-    text = _TEMPLATE.format(setup=_setup(set(store.paths(base.tree))), gates="\n".join(tables))
+    for directory in projects(paths):
+        inside = [path.removeprefix(f"{directory}/") for path in paths if path.startswith(f"{directory}/")]
+        inner = explain(inside, lambda path, at=directory: store.file(base.tree, f"{at}/{path}"))  # type: ignore[misc]
+        found = [each for each in found if each[1].kind in ("integrity", "security")]  # each project has its own
+        tables.append((directory, [each for each in inner if each[0].kind not in ("integrity", "security")]))
+    lines = [line for _, gate, reason in found for line in _table(f"[gates.{gate.name}]", gate, reason)]
+    for directory, gates in tables:
+        lines += [
+            "[[project]]",
+            f"path = {_quoted(directory)}",
+            "# needs = []               # other projects' paths",
+            "",
+        ]
+        for gate, reason in gates:
+            lines += _table(f"[project.gates.{gate.name}]", gate, reason)
+            found.append((directory, gate, reason))
+    text = _TEMPLATE.format(setup=_setup(set(paths)), gates="\n".join(lines))
     parse(text.encode(), FILE)
     target.write_text(text)
     click.echo(f"wrote {target}")
-    for gate, reason in found:
-        click.echo(f"  {gate.name:<10} {gate.kind:<10} {clean(reason)}")
+    for directory, gate, reason in found:
+        name = f"{directory}:{gate.name}" if directory else gate.name
+        click.echo(f"  {clean(name):<10} {gate.kind:<10} {clean(reason)}")
     click.echo('next: read and commit it, then: loopwright run "what is wanted"')
+
+
+def _table(head: str, gate: "Gate", reason: str) -> list[str]:
+    """One gate as TOML, the reason for it beside its name."""
+    reason = " ".join(clean(reason).split())  # a file's name may hold a newline
+    lines = [head + (f"   # {reason}" if reason else ""), f'kind = "{gate.kind}"']
+    for key in ("command", "format", "report"):
+        if value := getattr(gate, key):
+            lines.append(f"{key} = {_quoted(value)}")
+    if not gate.required:
+        lines.append("required = false")
+    return [*lines, f"timeout = {gate.timeout}", ""]
+
+
+def _quoted(text: str) -> str:
+    return msgspec.json.encode(text).decode()
 
 
 def _setup(paths: set[str]) -> str:
