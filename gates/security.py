@@ -1,4 +1,5 @@
-"""The gate `security`: credentials in added lines, new findings of bandit, and dependencies named."""
+"""The gate `security`: credentials in added lines and in the commit message, new findings of bandit, dependencies
+named with their licences and held against advisories."""
 
 import hashlib
 import re
@@ -7,9 +8,11 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from gates import tools, trees
+from gates.advisories import NOT_RUN, audit, new_pins
 from gates.base import Failure, Gate, GateResult, Room
 from gates.contents import Oversized, added_lines, base_content
 from gates.dependencies import LOCKS, dependency_notes
+from gates.licences import added, licences
 from gates.secrets import scan
 from gates.tools import Finding, ToolFailed, beyond, failures, report
 from gates.trees import Layout
@@ -33,17 +36,20 @@ def security(gate: Gate, room: Room) -> GateResult:
         changed = [c.path for c in room.diff.changes if c.status != "deleted"]
         sources = [path for path in changed if path.endswith(".py") and not sides.is_test(path)]
         dangers = _bandit(gate, room, sides, sources) if sources else []
+        weak, said = _dependencies(room)
     except ToolFailed as error:
         return error.result(gate)
     leaks, unread = _leaks(room, sides)
-    bad = (*leaks, *failures(dangers))
+    bad = (*leaks, *failures(dangers), *weak)
+    counts = f"{len(leaks)} credentials, {len(dangers)} new findings"
+    counts += f", {len(weak)} vulnerable dependencies" if weak else ""
     return GateResult(
         gate=gate.name,
         kind=gate.kind,
         status="fail" if bad else "pass",
-        summary=f"{len(leaks)} credentials, {len(dangers)} new findings" if bad else "no credentials, no new findings",
+        summary=counts if bad else "no credentials, no new findings",
         failures=bad,
-        notes=(*dependency_notes(room.diff.changes, room), *unread),
+        notes=(*dependency_notes(room.diff.changes, room), *said, *unread),
     )
 
 
@@ -54,9 +60,23 @@ def _at_base(gate: Gate, room: Room, sides: Layout) -> GateResult:
     return GateResult(gate=gate.name, kind=gate.kind, status="skipped", summary="nothing has changed yet")
 
 
+def _dependencies(room: Room) -> tuple[tuple[Failure, ...], list[str]]:
+    """Vulnerable versions that the change brings, and what is to be said of the new dependencies. What could not be
+    looked up is named: no silence is a pass."""
+    pins, new = new_pins(room.diff.changes, room), added(room.diff.changes, room)
+    if not pins and not new:
+        return (), []
+    with room.open(room.base) as sandbox:
+        weak, heard = audit(pins, sandbox) if pins else ((), (f"{NOT_RUN} for what no file pins to a version",))
+        return weak, [*(licences(new, room, sandbox) if new else ()), *heard]
+
+
 def _leaks(room: Room, sides: Layout) -> tuple[tuple[Failure, ...], list[str]]:
     found: dict[str, Failure] = {}
     unread = []
+    for secret in scan(list(enumerate(room.message.split("\n"), start=1))):
+        failure = _leak("", secret.line, secret.rule, secret.value)
+        found[failure.id] = failure
     for change in room.diff.changes:
         if change.status == "deleted":
             continue
@@ -78,9 +98,10 @@ def _leaks(room: Room, sides: Layout) -> tuple[tuple[Failure, ...], list[str]]:
 def _leak(path: str, line: int, rule: str, value: str) -> Failure:
     """A failure that names the place and not the secret."""
     digest = hashlib.sha256(value.encode()).hexdigest()[:8]
+    where = "an added line" if path else "the commit message"
     return Failure(
-        id=f"{path}: secret {rule} {digest}",
-        message=f"a credential ({rule}) is in an added line; take it out and read it from the environment",
+        id=f"{path or 'commit message'}: secret {rule} {digest}",
+        message=f"a credential ({rule}) is in {where}; take it out and read it from the environment",
         path=path,
         line=line,
     )

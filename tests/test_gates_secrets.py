@@ -7,11 +7,13 @@ import hashlib
 import random
 import string
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gates import Gate
+from gates.dependencies import dependency_notes
 from gates.kinds import run
 from gates.secrets import scan
 from tests.gates_support import paper_room
@@ -121,6 +123,13 @@ def test_only_added_lines_count_and_the_secret_is_not_repeated() -> None:
     assert new not in repr(failure)
 
 
+def test_the_commit_message_is_looked_at_too() -> None:
+    room = msgspec.structs.replace(paper_room({}, {"a": "b"}), message=f"Use it\n\n{PLANTED['npm-token']}\n")
+    (failure,) = run(SECURITY, room).failures
+    assert failure.id.startswith("commit message: secret npm-token")
+    assert (failure.line, "the commit message" in failure.message) == (3, True)
+
+
 def test_a_file_of_credentials_and_one_too_large_to_scan_are_named() -> None:
     head = {".env": "PORT=8000\n", "deploy/id_rsa": "x\n", "data.bin": b"\0" * 2_000_001, ".env.example": "A=\n"}
     result = run(SECURITY, paper_room({}, head))
@@ -141,7 +150,8 @@ def test_dependencies_are_named() -> None:
         "package.json": "{ broken",
         "uv.lock": "version = 1\n",
     }
-    assert set(run(SECURITY, paper_room(base, head)).notes) == {
+    room = paper_room(base, head)
+    assert set(dependency_notes(room.diff.changes, room)) == {
         "dependency changed: flask-login, Flask_Login to flask-login in pyproject.toml",
         "dependency added: evil-package in pyproject.toml",
         "dependency changed: pytest, pytest==8.0 to pytest==9.0 in requirements-dev.txt",
