@@ -103,7 +103,7 @@ def test_ranges_are_those_of_osv(version: str, affected: bool) -> None:
 def test_the_order_is_that_of_semver() -> None:
     order = ["1.0.0-alpha", "1.0.0-alpha.1", "1.0.0-alpha.beta", "1.0.0-beta", "1.0.0-beta.2", "1.0.0-beta.11"]
     order += ["1.0.0-rc.1", "1.0.0", "1.0.1", "1.10.0"]
-    assert sorted(order[::-1], key=_order) == order
+    assert sorted(set(order), key=_order) == order
 
 
 @settings(max_examples=40, deadline=None)
