@@ -23,6 +23,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "ls": ("harness.cli.look:ls", "List the runs of this machine."),
     "show": ("harness.cli.look:show", "Show one run: outcome, evidence, cost."),
     "log": ("harness.cli.look:log", "Print a run's journal as lines."),
+    "replay": ("harness.cli.replay:replay", "Pursue a recorded run again, offline, and compare."),
+    "export": ("harness.cli.export:export", "Write a run as one archive for other machines."),
     "diff": ("harness.cli.look:diff", "Print a run's best candidate as a diff."),
     "gates": ("harness.cli.gates:gates", "Show what each gate found on a run's candidate; SARIF."),
     "drill": ("harness.cli.drill:drill", "Try every gate of this repository in both directions."),

@@ -37,7 +37,7 @@ def say(what: str, why: str = "", fix: str = "") -> None:
 def exit_code(error: Exception) -> int:
     """The exit code of a failure that happened outside a run (a run carries its own)."""
     from harness.config import ConfigError
-    from harness.journal import JournalError, UnknownRun
+    from harness.journal import ArchiveRefused, JournalError, UnknownRun, Unreplayable
     from harness.memory import MemoryFailed
     from harness.models import CatalogError, ModelError, UnpricedModel
     from harness.repo import RepoError
@@ -45,6 +45,8 @@ def exit_code(error: Exception) -> int:
 
     match error:
         case ConfigError() | UnpricedModel() | CatalogError() | UnknownRun() | RepoError() | MemoryFailed():
+            return USAGE
+        case ArchiveRefused() | Unreplayable():
             return USAGE
         case SandboxError() | JournalError() | OSError():
             return ENVIRONMENT

@@ -8,6 +8,7 @@ import msgspec
 
 from harness.clean import clean
 from harness.cli.report import result
+from harness.cli.source import source
 from harness.config import places
 from harness.goal import MICRO
 from harness.journal import Journal, Summary, line
@@ -62,23 +63,23 @@ def _ago(micros: int) -> str:
 @click.argument("run", default="last")
 @click.option("--json", "as_json", is_flag=True, help="The same document as `run --json`.")
 def show(run: str, as_json: bool) -> None:
-    """Show RUN (an id, the start of one, or `last`): outcome, evidence, cost."""
-    journal = _journal()
-    result(journal.state(journal.resolve(run)), as_json=as_json, full=True)
+    """Show RUN (an id, the start of one, `last`, or an archive): outcome, evidence, cost."""
+    with source(run) as found:
+        result(found.journal.state(found.run), as_json=as_json, full=True)
 
 
 @click.command()
 @click.argument("run", default="last")
 @click.option("--json", "as_json", is_flag=True, help="Every event as one JSON line.")
 def log(run: str, as_json: bool) -> None:
-    """Print the journal of RUN, a line for each event worth an eye."""
-    journal = _journal()
+    """Print the journal of RUN (or of an archive), a line for each event worth an eye."""
     started = 0
-    for record in journal.read(journal.resolve(run)):
-        started = started or record.ts
-        text = msgspec.json.encode(record).decode() if as_json else line(record, started)
-        if text is not None:
-            click.echo(text)
+    with source(run) as found:
+        for record in found.journal.read(found.run):
+            started = started or record.ts
+            text = msgspec.json.encode(record).decode() if as_json else line(record, started)
+            if text is not None:
+                click.echo(text)
 
 
 @click.command()

@@ -80,6 +80,12 @@ class ModelReplied(Fact, frozen=True, kw_only=True, tag="model.replied"):
     thinking: str = ""
     wire: str = ""
     """The assistant message as JSON, verbatim; never shown."""
+    geo: str = ""
+    """The region the server says it ran in."""
+    detail: str = ""
+    """The category of a refusal, where the server names one."""
+    malformed: tuple[str, ...] = ()
+    """Ids of the calls whose arguments were cut off or no JSON: the wire no longer shows it."""
 
 
 class ModelFailed(Fact, frozen=True, kw_only=True, tag="model.failed"):

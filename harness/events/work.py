@@ -61,15 +61,19 @@ class NoteChecked(Fact, frozen=True, kw_only=True, tag="note.checked"):
     micros: int = 0
     key: str = ""
     """Command, tree and image: the same key gives the same result."""
+    cached: bool = False
 
 
 class NoteDropped(Fact, frozen=True, kw_only=True, tag="note.dropped"):
     """A note is kept and told to no run any more."""
 
+    bulk = ("told",)
     note: str
     status: str
     """`retired` or `invalid`."""
     why: str
+    told: str = ""
+    """The note as JSON, where it would have been told."""
 
 
 class NoteLearned(Fact, frozen=True, kw_only=True, tag="note.learned"):

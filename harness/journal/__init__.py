@@ -1,6 +1,7 @@
 """The journal is the state: every fact about a run, appended once and chained by hashes. All else is a fold."""
 
 from harness.journal.base import (
+    ArchiveRefused,
     Command,
     JournalError,
     JournalUnavailable,
@@ -9,6 +10,7 @@ from harness.journal.base import (
     RunHeld,
     StaleEpoch,
     UnknownRun,
+    Unreplayable,
     Verified,
 )
 from harness.journal.cost import Accounts, Spend, by_model, by_role, cost
@@ -21,6 +23,7 @@ from harness.journal.timeline import line
 
 __all__ = [
     "Accounts",
+    "ArchiveRefused",
     "Command",
     "Conversation",
     "Iteration",
@@ -36,6 +39,7 @@ __all__ = [
     "State",
     "Summary",
     "UnknownRun",
+    "Unreplayable",
     "Verified",
     "apply",
     "by_model",

@@ -96,3 +96,11 @@ class RunHeld(JournalError):
             f"run {run} is being pursued", "a living process holds it", f"stop it with: loopwright stop {run}"
         )
         self.run = run
+
+
+class ArchiveRefused(JournalError):
+    """A file that is no archive of a run, or a broken one."""
+
+
+class Unreplayable(JournalError):
+    """A journal does not hold what a replay takes."""

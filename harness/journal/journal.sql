@@ -134,6 +134,18 @@ SELECT id FROM runs WHERE substr(id, 1, length(:prefix)) = :prefix ORDER BY id L
 -- name: recent_ids
 SELECT id FROM runs ORDER BY created DESC, id DESC LIMIT 1000;
 
+-- name: whole_run
+SELECT id, epoch, seq, head, salt, created, touched FROM runs WHERE id = :run;
+
+-- name: add_run
+INSERT INTO runs (id, epoch, seq, head, salt, created, touched, command, summary)
+VALUES (:id, :epoch, :seq, :head, :salt, :created, :touched, 0, '')
+ON CONFLICT DO NOTHING
+RETURNING id;
+
+-- name: erase
+DELETE FROM payloads WHERE run = :run;
+
 -- name: next_command
 UPDATE runs SET command = command + 1 WHERE id = :run RETURNING command;
 

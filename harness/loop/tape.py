@@ -18,7 +18,7 @@ from harness.clean import clean
 from harness.events import SandboxCall, SandboxUsed
 from harness.repo import split_export
 from harness.repo.errors import Rejected
-from sandboxes import Engine, Result, Sandbox, SandboxError, Spec
+from sandboxes import Engine, News, Result, Sandbox, SandboxError, Spec
 
 LARGE = 2_000
 """Bytes of an argument above which the recording keeps its digest alone."""
@@ -124,6 +124,19 @@ class RecordedSandbox:
     def write(self, path: str, data: bytes) -> None:
         self._call("write", {"path": path, "data": data})
 
+    def allow(self, host: str) -> bool:
+        allowed: bool = self._call("allow", {"host": host})
+        return allowed
+
+    def news(self) -> tuple[News, ...]:
+        found = self._sandbox.news()
+        if found:
+            said = [[type(one).__name__, msgspec.to_builtins(one)] for one in found]
+            asked, key = NEWS
+            call = answered(asked, key, said, self._tape.redact)
+            self._tape.put(self.id, self._purpose, self._number, call)
+        return found
+
     def interrupt(self) -> None:
         self._sandbox.interrupt()
 
@@ -154,6 +167,10 @@ def question(method: str, given: Mapping[str, Any]) -> tuple[str, str]:
     kept = {name: _argument(value) for name, value in given.items() if name not in _FLEETING}
     asked = msgspec.json.encode({"call": method, **kept}, order="sorted").decode()
     return asked, hashlib.sha256(MADE_UP.sub("lw", asked).encode()).hexdigest()[:24]
+
+
+NEWS = question("news", {})
+"""The one call that is no part of a sandbox's past: whoever asks, and when, makes no difference to it."""
 
 
 def _argument(value: Any) -> Any:

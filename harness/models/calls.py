@@ -154,5 +154,8 @@ def _attempt(
         text=reply.text,
         thinking=reply.thinking,
         wire=reply.wire.decode(),
+        geo=reply.geo,
+        detail=reply.detail,
+        malformed=tuple(call.id for call in reply.calls if call.input is None),
     )
     return reply

@@ -45,7 +45,7 @@ class Store:
         self._lock = self.path.with_suffix(".lock")
         self._objects = Objects(self.place)
         with locked(self._lock):
-            _init(self.path)
+            make_bare(self.path)
 
     def close(self) -> None:
         """End the reader process; the store stays usable."""
@@ -208,7 +208,7 @@ def prune_seeds(home: Path, unused_seconds: float) -> int:
     return seed.prune(home.absolute() / "seeds", time.time() - unused_seconds)
 
 
-def _init(path: Path) -> None:
+def make_bare(path: Path) -> None:
     """Kill-proof: HEAD comes last, and git calls nothing a repository that has none."""
     if (path / "HEAD").is_file():
         return

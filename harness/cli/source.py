@@ -1,0 +1,58 @@
+"""Where a run is read from: this machine's journal, or an archive that `export` wrote, on any machine."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.config import places
+from harness.events import RunCreated
+from harness.journal import Journal
+
+if TYPE_CHECKING:
+    from harness.loop.scene import Scene
+
+
+class Source:
+    """A run in a journal; `pack` holds the objects of its commits when they came in an archive."""
+
+    def __init__(self, journal: Journal, run: str, home: Path, pack: bytes | None = None) -> None:
+        self.journal, self.run, self.home, self._pack = journal, run, home, pack
+
+    def pack(self) -> bytes:
+        """Base and candidates as git objects."""
+        from harness.loop.scene import candidates, store_of
+        from harness.repo.snapshot import snapshot
+
+        if self._pack is not None:
+            return self._pack
+        records = tuple(self.journal.read(self.run))
+        created = records[0].event
+        if not isinstance(created, RunCreated):
+            raise AssertionError(f"run {self.run} has no first event")
+        return snapshot(store_of(self.home, created), created.base, candidates(records))
+
+    def scene(self) -> "Scene":
+        """What a replay stands on."""
+        from harness.loop.scene import Scene
+
+        return Scene(tuple(self.journal.read(self.run)), self.pack)
+
+
+@contextmanager
+def source(run: str) -> Iterator[Source]:
+    """The run that RUN names: an id, the start of one, `last`, or the path of an archive."""
+    path = Path(run)
+    if path.suffix != ".lwa" and not (run.count("/") and path.is_file()):
+        home = places().home
+        journal = Journal(home / "journal.db")
+        yield Source(journal, journal.resolve(run), home)
+        return
+    import tempfile
+
+    from harness.journal.archive import opened
+
+    with tempfile.TemporaryDirectory(prefix="loopwright-archive-") as directory, opened(path) as archive:
+        home = Path(directory)
+        with Journal(home / "journal.db") as journal:
+            yield Source(journal, journal.load(archive), home, archive.pack())

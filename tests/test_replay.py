@@ -1,0 +1,196 @@
+"""Replay: runs of every shape, recorded with the real sandbox, come again offline: same bytes, same tree, same end."""
+
+import time
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from harness.agent import instructions
+from harness.events import CandidateMade, CommandReceived, ModelReplied, RunClaimed, StopTaken, ToolStarted
+from harness.journal import Journal
+from harness.loop.replay import Replayed, replay
+from harness.loop.scene import recorded
+from tests.conftest import FIX, TEST, WRONG, House, Play, edit, finish, git, step, tool, verdict
+
+BASH = lambda line, **more: tool("bash", command=line, **more)  # noqa: E731 - a word for a table
+RIGHT = edit("int(first), size\n", "int(first), size - 1\n")
+DONE = step(finish())
+Shape = tuple[list[Any], dict[str, Any]]
+SECRET = "AKIA" + "Q7" * 8
+BINARY = "head -c 3000 /dev/urandom; printf '\\033]0;x\\007\\342\\200\\256'; echo; echo " + SECRET
+
+SHAPES: dict[str, Shape] = {
+    "green": ([[step(FIX, TEST), DONE]], {}),
+    "red_then_green": ([[step(WRONG), DONE], [step(RIGHT, TEST), DONE]], {"detect": True}),
+    "checker_says_no_then_yes": (
+        [[step(FIX), DONE], [step(TEST), DONE]],
+        {"checker": [[verdict("revise", "no test", [_finding := {
+            "severity": "blocking", "path": "httprange/parse.py", "line": 18, "claim": "no test shows it"}])],
+            [verdict()]]},
+    ),
+    "checker_looks_first": ([[step(FIX), DONE]], {"checker": [[step(BASH("git diff HEAD~0; ls")), verdict()]]}),
+    "checker_refuses": ([[step(FIX), DONE]], {"checker": [[{**verdict(), "stop_reason": "refusal"}]]}),
+    "unreadable_verdict": ([[step(FIX), DONE]], {"checker": [[{"text": "fine!"}]], "args": ["--max-iterations", "1"]}),
+    "blocked": ([[step(tool("blocked", reason="no grammar"))]], {}),
+    "refused": ([[{"text": "I will not.", "stop_reason": "refusal"}]], {}),
+    "nothing_changed": ([[DONE]] * 6, {}),
+    "oscillation": ([[step(WRONG), DONE], *[[step(BASH("true")), DONE]] * 5], {}),
+    "out_of_iterations": ([[step(WRONG), DONE]], {"args": ["--max-iterations", "1"]}),
+    "out_of_money": ([{"steps": [step(BASH("date +%N"))], "repeat": 99}], {"args": ["--max-cost", "0.12"]}),
+    "malformed_call": ([[{"tools": [{"name": "bash", "partial": '{"command": "ls'}]}, step(FIX, TEST), DONE]], {}),
+    "cut_short": ([[{"text": "long", "stop_reason": "max_tokens"}, step(FIX, TEST), DONE]], {}),
+    "overloaded": ([[[{"status": 529}, step(FIX, TEST)], DONE]], {}),
+    "cut_stream": ([[[{**step(FIX, TEST), "cut_after": 3}, step(FIX, TEST)], DONE]], {}),
+    "satisfied": ([[DONE]], {"detect": True, "args": ["--must-pass", "tests/test_parse.py::test_suffix"]}),
+    "foreign_output": ([[step(BASH(BINARY)), step(FIX, TEST), DONE]], {}),
+    "timeout_and_wrong_tool": ([[step(BASH("sleep 9", timeout_ms=300), tool("nope")), step(FIX, TEST), DONE]], {}),
+    "refused_tree": (
+        [[step(BASH("ln -s /etc/passwd stolen && mkdir -p .git2/hooks && ln -s ../../.git/hooks h")), DONE],
+         [step(FIX, TEST), DONE]], {},
+    ),
+    "look_and_write": (
+        [[step(tool("read", file_path="httprange/parse.py"), tool("grep", pattern="size"), tool("glob", pattern="*")),
+          step(tool("write", file_path="notes.txt", content="x\n")), step(FIX, TEST), DONE]], {},
+    ),
+}  # fmt: skip
+
+
+def again(house: House) -> Replayed:
+    return replay(recorded(house.journal, house.home, house.journal.resolve("last")))
+
+
+def same(done: Replayed) -> Replayed:
+    assert done.difference is None, done
+    assert done.events == done.recorded
+    return done
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_recorded_run_comes_again(house: House, play: Play, shape: str) -> None:
+    maker, more = SHAPES[shape]
+    if more.get("detect"):
+        house.detect()
+    server = play(maker, more.get("checker"))
+    house.run(*more.get("args", ()))
+    seen = len(server.requests)
+    done = same(again(house))
+    records = house.records()
+    trees = [r.event.tree for r in records if isinstance(r.event, CandidateMade)]
+    state = house.state()
+    assert state.finished is not None
+    assert (done.outcome, done.tree in ("", *trees)) == (state.finished.outcome, True)
+    replies = [r for r in records if isinstance(r.event, ModelReplied)]
+    assert len(replies) <= done.requests <= len(server.requests) == seen  # nobody was asked anew
+    stored = b"".join(msgspec.json.encode(record) for record in records)
+    if shape == "foreign_output":
+        assert SECRET.encode() not in b"".join(
+            msgspec.json.encode(r) for r in records if not isinstance(r.event, ModelReplied | ToolStarted)
+        )
+        assert b"\xe2\x80\xae" not in stored
+
+
+def test_a_killed_run_dies_again_at_the_same_place(house: House, play: Play) -> None:
+    play([[step(BASH("echo one; sleep 3; echo two")), step(FIX, TEST), DONE]])
+    process = house.fork("run", "mend it", "--progress", "none")
+    _until(house, lambda: any(isinstance(r.event, ToolStarted) for r in house.records()))
+    process.kill()
+    assert house("resume", "last", "--progress", "none").code == 0
+    done = same(again(house))
+    assert (done.processes, done.outcome) == (2, "succeeded")
+
+
+def test_a_stopped_steered_and_resumed_run_comes_again(house: House, play: Play) -> None:
+    play([[step(BASH("sleep 2")), step(BASH("sleep 20")), step(FIX, TEST), DONE]])
+    process = house.fork("run", "mend it", "--progress", "none")
+    _until(house, lambda: any(isinstance(r.event, ToolStarted) for r in house.records()))
+    assert house("steer", "last", "mind the end of the range").code == 0
+    _until(house, lambda: sum(isinstance(r.event, ToolStarted) for r in house.records()) == 2)
+    house("stop", "last")
+    assert process.wait(60)
+    assert house("resume", "last", "--max-cost", "3", "--progress", "none").code == 0
+    events = [r.event for r in house.records()]
+    assert any(isinstance(e, StopTaken) for e in events)
+    assert {e.kind for e in events if isinstance(e, CommandReceived)} == {"steer", "stop"}
+    assert [e.limits is not None for e in events if isinstance(e, RunClaimed)] == [False, True]
+    assert same(again(house)).processes == 2
+
+
+def test_a_differing_request_is_reported_at_its_first_byte(
+    house: House, play: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    play([[step(FIX, TEST), DONE]])
+    assert house.run().code == 0
+    import harness.loop.brief
+
+    monkeypatch.setattr(harness.loop.brief, "instructions", lambda files: instructions(files) + "<new/>")
+    found = again(house).difference
+    assert found is not None
+    assert found.byte > 0
+    assert f"maker.1 call 1 differs from byte {found.byte}" in found.what
+    assert "new" in found.now
+    assert "new" not in found.then
+    assert found.now.startswith(found.then[:20])
+
+
+def test_a_differing_command_is_reported(house: House, play: Play) -> None:
+    play([[step(FIX, TEST), DONE]])
+    assert house.run().code == 0
+    scene = recorded(house.journal, house.home, house.journal.resolve("last"))
+    records = list(scene.records)
+    for n, record in enumerate(records):  # the model says another thing than what was done then
+        if isinstance(record.event, ModelReplied) and "size - 1" in record.event.wire:
+            wire = record.event.wire.replace("size - 1", "size - 9")
+            records[n] = msgspec.structs.replace(record, event=msgspec.structs.replace(record.event, wire=wire))
+            break
+    scene.records = tuple(records)
+    found = replay(scene).difference
+    assert found is not None
+    assert "size - 9" in f"{found.now}{found.then}"
+
+
+def test_an_archive_is_shown_audited_and_replayed_on_another_machine(house: House, play: Play, tmp_path: Path) -> None:
+    house.detect()
+    play([[step(WRONG), DONE], [step(RIGHT, TEST), DONE]])
+    done = house.run()
+    file = tmp_path / "run.lwa"
+    assert house("export", "last", "-o", str(file)).code == 0
+    elsewhere = {"LOOPWRIGHT_HOME": str(tmp_path / "other")}
+    assert msgspec.json.decode(house("show", str(file), "--json", cwd=tmp_path, env=elsewhere).out) == done.document
+    replayed = house("replay", str(file), "--json", cwd=tmp_path, env=elsewhere)
+    assert replayed.code == 0, replayed.out + replayed.err
+    assert replayed.document["tree"] == done.document["tree"]
+    with zipfile.ZipFile(file) as archive:
+        script = archive.read("verify.py").decode()
+        anchor = git(
+            house.repo, "log", "-1", "--format=%(trailers:key=Loopwright-Audit,valueonly)", done.document["branch"]
+        )
+    check: dict[str, Any] = {}
+    exec(compile(script, "verify.py", "exec"), check)  # noqa: S102 - as an auditor runs it
+    assert check["check"](str(file), anchor)[0] == []
+    _rewritten(file, "events.jsonl", lambda text: text.replace("succeeded", "exhausted"))
+    assert any("was changed" in problem for problem in check["check"](str(file))[0])
+    _rewritten(file, "manifest.json", lambda text: "nonsense")
+    refused = house("show", str(file), cwd=tmp_path, env=elsewhere)
+    assert (refused.code, "no archive" in refused.err) == (2, True)
+
+
+def _rewritten(file: Path, name: str, change: Callable[[str], str]) -> None:
+    with zipfile.ZipFile(file) as archive:
+        members = {member: archive.read(member) for member in archive.namelist()}
+    members[name] = change(members[name].decode()).encode()
+    with zipfile.ZipFile(file, "w") as archive:
+        for member, data in members.items():
+            archive.writestr(member, data)
+
+
+def _until(house: House, happened: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        if (house.home / "journal.db").exists() and Journal(house.home / "journal.db").runs(1) and happened():
+            return
+        time.sleep(0.05)
+    raise AssertionError("it does not happen")
