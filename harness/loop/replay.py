@@ -23,12 +23,15 @@ from harness.events import (
     ConversationOpened,
     Event,
     GateFinished,
+    HostDenied,
     ModelFailed,
     ModelReplied,
     ModelRequested,
     NoteChecked,
     RunClaimed,
     SandboxUsed,
+    ServiceEnded,
+    ServiceStarted,
     StopTaken,
     Told,
     ToolFinished,
@@ -251,6 +254,9 @@ class Player:
         seq = self.records[min(self.at, len(self.records) - 1)].seq
         then = f"{why}; next came {tag(coming)}" if coming else why
         raise Halt(self._soft or Difference(seq=seq, what=what, now=" ".join(detail), then=then))
+
+    def news(self) -> bool:
+        return isinstance(self._next(), HostDenied | ServiceStarted | ServiceEnded)
 
     def heard(self, profile: Profile, request: Request) -> ModelReplied | ModelFailed:
         if self._sent is None:

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from harness.events import Event, ModelRequested
-from harness.loop.tape import MADE_UP
+from harness.loop.recording import MADE_UP
 
 FLEETING = frozenset(("micros", "retry_micros", "owner", "deadline", "until", "request", "params"))
 """Fields that are never the same twice. The request itself is compared byte by byte."""

@@ -9,7 +9,7 @@ from typing import Any, NoReturn, Protocol
 import msgspec
 
 from harness.events import ModelFailed, ModelReplied, SandboxCall
-from harness.loop.tape import MADE_UP, NEWS, opening, question, restored
+from harness.loop.recording import MADE_UP, NEWS, opening, question, restored
 from harness.models import ModelError, Profile, Reply, Request, ToolCall
 from harness.repo import RepoError
 from harness.repo.snapshot import export_of, exported
@@ -27,6 +27,7 @@ from sandboxes import (
     ServiceUp,
     Spec,
 )
+from sandboxes.base import Progress
 
 RAISED: dict[str, type[SandboxError]] = {
     "FileRefused": FileRefused,
@@ -41,6 +42,10 @@ class Outcomes(Protocol):
 
     def lost(self, what: str, why: str, *detail: str) -> NoReturn:
         """Leave the replay: the process died here then, or this never happened."""
+        ...
+
+    def news(self) -> bool:
+        """Whether something around a sandbox was told at this point."""
         ...
 
     def heard(self, profile: Profile, request: Request) -> ModelReplied | ModelFailed:
@@ -122,7 +127,7 @@ class Desk:
 
     def news(self, chain: str) -> list[tuple[str, dict[str, Any]]]:
         """What happened around a sandbox, if anything did at this point."""
-        waiting = self._answers.get((self.epoch, link(chain, NEWS[1])))
+        waiting = self._answers.get((self.epoch, link(chain, NEWS[1]))) if self._outcomes.news() else None
         found: list[tuple[str, dict[str, Any]]] = restored(waiting.popleft()[1])["value"] if waiting else []
         return found
 
@@ -174,6 +179,13 @@ class ServedSandbox:
 
     def __init__(self, id: str, desk: Desk, chain: str) -> None:
         self.id, self._desk, self._chain = id, desk, chain
+        self.closed = False
+        self._started = 0
+
+    def start(self, command: Any, **given: Any) -> "ServedProcess":
+        self._serve("start", {"command": command, **given})
+        self._started += 1
+        return ServedProcess(self, self._started)
 
     def run(self, command: Any, **given: Any) -> Result:
         fields = self._serve("run", {"command": command, **given})
@@ -197,19 +209,38 @@ class ServedSandbox:
         """What was interrupted then is answered as it was then."""
 
     def close(self) -> None:
-        """There is nothing to free."""
+        self.closed = True
+
+    def progress(self, method: str, process: int, cap: int) -> Progress:
+        """How a background process was doing then."""
+        return msgspec.convert(self._serve(method, {"process": process, "cap": cap}), Progress)
 
     def _serve(self, method: str, given: dict[str, Any]) -> dict[str, Any]:
         asked, key = question(method, given)
         self._chain = link(self._chain, key)
         _, call = self._desk.answer(self._chain, asked)
         if call.raised:
-            raise self._desk.raised(call)
+            error = self._desk.raised(call)
+            self.closed = self.closed or isinstance(error, SandboxGone)
+            raise error
         fields = restored(call)
         if call.pack and not fields["stdout"]:
             fields["stdout"] = self._desk.pack(call.pack)
         names = dict(zip(MADE_UP.findall(call.asked), MADE_UP.findall(asked), strict=False))
         return {name: _renamed(value, names) for name, value in fields.items()} if names else fields
+
+
+class ServedProcess:
+    """A background process as it was then."""
+
+    def __init__(self, sandbox: ServedSandbox, number: int) -> None:
+        self._sandbox, self._number = sandbox, number
+
+    def poll(self, *, cap: int = 100_000) -> Progress:
+        return self._sandbox.progress("poll", self._number, cap)
+
+    def kill(self, *, cap: int = 100_000) -> Progress:
+        return self._sandbox.progress("kill", self._number, cap)
 
 
 def link(chain: str, key: str) -> str:

@@ -4,10 +4,7 @@ What a run asks of its sandboxes goes into the journal with the event that follo
 not cleaned: gates parse it. Packs of git objects are not kept twice: the store has them.
 """
 
-import hashlib
-import re
-from base64 import b64decode, b64encode
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -16,21 +13,9 @@ import msgspec
 
 from harness.clean import clean
 from harness.events import SandboxCall, SandboxUsed
-from harness.repo import split_export
-from harness.repo.errors import Rejected
+from harness.loop.recording import NEWS, answered, decode, encode, opening, question, told
 from sandboxes import Engine, News, Result, Sandbox, SandboxError, Spec
-
-LARGE = 2_000
-"""Bytes of an argument above which the recording keeps its digest alone."""
-KEPT = 8 * 1024 * 1024
-"""Bytes of an answer above which it is not kept; a replay ends there and says so."""
-PACK_KEPT = 1024 * 1024
-"""Bytes of a pack that is kept when the store does not take it: a replay refuses it once more."""
-MADE_UP = re.compile(r"lw[0-9a-f]{16}")
-"""Names that gates make up anew for each run of a tool."""
-_MADE_UP = re.compile(MADE_UP.pattern.encode())
-_FLEETING = ("timeout",)
-PACK = b"PACK"
+from sandboxes.base import Process, Progress
 
 
 class Tape:
@@ -105,6 +90,7 @@ class RecordedSandbox:
 
     def __init__(self, sandbox: Sandbox, tape: Tape, purpose: str, number: int) -> None:
         self._sandbox, self._tape, self._purpose, self._number = sandbox, tape, purpose, number
+        self._started = 0
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._sandbox, name)
@@ -112,6 +98,16 @@ class RecordedSandbox:
     @property
     def id(self) -> str:
         return self._sandbox.id
+
+    @property
+    def closed(self) -> bool:
+        return self._sandbox.closed
+
+    def start(self, command: str | Sequence[str], **given: Any) -> "RecordedProcess":
+        asked = {"command": command, **given}
+        process: Process = self.tell("start", asked, self._sandbox.start, without=True)
+        self._started += 1
+        return RecordedProcess(process, self, self._started)
 
     def run(self, command: str | Sequence[str], **given: Any) -> Result:
         result: Result = self._call("run", {"command": command, **given})
@@ -144,127 +140,46 @@ class RecordedSandbox:
         self._sandbox.close()
 
     def _call(self, method: str, given: dict[str, Any]) -> Any:
-        asked, key = question(method, given)
+        return self.tell(method, given, getattr(self._sandbox, method))
+
+    def tell(
+        self, method: str, given: dict[str, Any], does: Callable[..., Any], *, without: bool = False, **named: Any
+    ) -> Any:
+        """Do it and put it on tape. `without` its answer, when that is a handle; `named` says whose method it is."""
+        asked, key = question(method, {**named, **given})
         redact = self._tape.redact
         try:
-            answer = getattr(self._sandbox, method)(**given)
+            answer = does(**given)
         except SandboxError as error:
             call = SandboxCall(asked=redact(clean(asked)), key=key, raised=told(error, redact))
             self._tape.put(self.id, self._purpose, self._number, call)
             raise
-        call = answered(redact(clean(asked)), key, answer, redact)
+        call = answered(redact(clean(asked)), key, None if without else answer, redact)
         self._tape.put(self.id, self._purpose, self._number, call)
         return answer
 
 
-def opening(spec: Spec) -> tuple[str, str]:
-    """What is asked by opening a sandbox. Where its seed lies on this host makes no difference."""
-    return question("open", {"purpose": spec.purpose, "workspace": spec.workspace, "read_only": spec.read_only})
+class RecordedProcess:
+    """A background process whose progress is put on tape."""
 
+    def __init__(self, process: Process, sandbox: RecordedSandbox, number: int) -> None:
+        self._process, self._sandbox, self._number = process, sandbox, number
 
-def question(method: str, given: Mapping[str, Any]) -> tuple[str, str]:
-    """A call as JSON, and its key: equal for calls that ask the same, in this run and in a replay of it."""
-    kept = {name: _argument(value) for name, value in given.items() if name not in _FLEETING}
-    asked = msgspec.json.encode({"call": method, **kept}, order="sorted").decode()
-    return asked, hashlib.sha256(MADE_UP.sub("lw", asked).encode()).hexdigest()[:24]
+    def poll(self, *, cap: int = 100_000) -> Progress:
+        return self._tell("poll", cap)
 
+    def kill(self, *, cap: int = 100_000) -> Progress:
+        return self._tell("kill", cap)
 
-NEWS = question("news", {})
-"""The one call that is no part of a sandbox's past: whoever asks, and when, makes no difference to it."""
-
-
-def _argument(value: Any) -> Any:
-    if isinstance(value, bytes):
-        raw = _MADE_UP.sub(b"lw", value)
-        if len(raw) <= LARGE and _text(raw) is not None:
-            return value.decode()
-        # packs of the same objects may differ from one git to the next
-        return f"bytes {'pack' if raw[:4] == PACK else hashlib.sha256(raw).hexdigest()[:24]}"
-    if isinstance(value, str) and len(value) > LARGE:
-        return f"{value[:LARGE]} {hashlib.sha256(MADE_UP.sub('lw', value).encode(errors='replace')).hexdigest()[:24]}"
-    if isinstance(value, Mapping):
-        return {str(name): _argument(one) for name, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [_argument(one) for one in value]
-    return value
-
-
-def answered(asked: str, key: str, answer: Any, redact: Callable[[str], str]) -> SandboxCall:
-    """The recording of a call that brought an answer."""
-    fields = msgspec.structs.asdict(answer) if isinstance(answer, msgspec.Struct) else {"value": answer}
-    pack = _packed(fields)
-    if pack and len(fields["stdout"]) > PACK_KEPT:
-        fields["stdout"] = b""
-    if sum(len(value) for value in fields.values() if isinstance(value, bytes)) > KEPT:
-        return SandboxCall(asked=asked, key=key, raised=("TooLarge", "the answer was too large to be kept", "", ""))
-    answers: dict[str, Any] = {}
-    text: list[str] = []
-    coded: list[str] = []
-    for name, value in fields.items():
-        if isinstance(value, bytes):
-            kept = _redacted(value, redact)
-            known = _text(kept)
-            answers[name] = known if known is not None else b64encode(kept).decode()
-            (text if known is not None else coded).append(name)
-        else:
-            answers[name] = redact(clean(value)) if isinstance(value, str) else value
-    return SandboxCall(asked=asked, key=key, answer=_encode(answers), text=tuple(text), coded=tuple(coded), pack=pack)
+    def _tell(self, method: str, cap: int) -> Progress:
+        does = getattr(self._process, method)
+        progress: Progress = self._sandbox.tell(method, {"cap": cap}, does, process=self._number)
+        return progress
 
 
 def _without_packs(used: SandboxUsed) -> SandboxUsed:
     calls = tuple(
-        msgspec.structs.replace(call, answer=_encode(_decode(call.answer) | {"stdout": ""})) if call.pack else call
+        msgspec.structs.replace(call, answer=encode(decode(call.answer) | {"stdout": ""})) if call.pack else call
         for call in used.calls
     )
     return msgspec.structs.replace(used, calls=calls)
-
-
-def _packed(fields: Mapping[str, Any]) -> str:
-    """The tip of an export's pack, when the output is one."""
-    out = fields.get("stdout")
-    if not isinstance(out, bytes) or out[41:45] != PACK:
-        return ""
-    try:
-        return split_export(out)[0]
-    except Rejected:
-        return ""
-
-
-def restored(call: SandboxCall) -> dict[str, Any]:
-    """The fields of a recorded answer, bytes where they were bytes."""
-    fields: dict[str, Any] = _decode(call.answer) if call.answer else {"value": None}
-    fields |= {name: fields[name].encode() for name in call.text}
-    return fields | {name: b64decode(fields[name]) for name in call.coded}
-
-
-def told(error: SandboxError, redact: Callable[[str], str]) -> tuple[str, ...]:
-    """An error in the words of the tape."""
-    return type(error).__name__, *(redact(clean(part)) for part in (error.what, error.why, error.fix))
-
-
-_decode = msgspec.json.Decoder(dict[str, Any]).decode
-
-
-def _encode(fields: dict[str, Any]) -> str:
-    return msgspec.json.encode(fields).decode()
-
-
-def _text(data: bytes) -> str | None:
-    """Bytes as text that can be shown anywhere; None for what is no text, or would be another once it was cleaned."""
-    try:
-        text = data.decode()
-    except UnicodeDecodeError:
-        return None
-    return text if clean(text) == text else None
-
-
-def _redacted(data: bytes, redact: Callable[[str], str]) -> bytes:
-    """Bytes without the secrets in them, whether they are text or not."""
-    for coding in ("utf-8", "latin-1"):
-        try:
-            plain = data.decode(coding)
-        except UnicodeDecodeError:
-            continue
-        safe = redact(plain)
-        data = data if safe == plain else safe.encode(coding, "replace")
-    return data
