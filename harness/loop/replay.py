@@ -48,6 +48,7 @@ from harness.loop.scene import Scene, Unhurried, set_clock
 from harness.loop.served import Desk, Served, ServedEngine
 from harness.models import Profile, Request, undump
 from harness.models.wire import body
+from sandboxes import Engine
 
 SOFT = (ConversationOpened, ToolFinished, Told)
 """What a model is told: a difference in it is reported at the first byte of the request that carries it."""
@@ -150,7 +151,7 @@ class Player:
             cast(Journal, self),
             self._clean,
             change,
-            engine=ServedEngine(self.desk),
+            engine=cast(Engine, ServedEngine(self.desk)),
             catalog=catalog,
             listen=lambda profile: Served(profile, self),
         )
