@@ -198,6 +198,9 @@ class ServedSandbox:
     def write(self, path: str, data: bytes) -> None:
         self._serve("write", {"path": path, "data": data})
 
+    def reset(self) -> None:
+        self._serve("reset", {})
+
     def allow(self, host: str) -> bool:
         return bool(self._serve("allow", {"host": host})["value"])
 

@@ -120,6 +120,9 @@ class RecordedSandbox:
     def write(self, path: str, data: bytes) -> None:
         self._call("write", {"path": path, "data": data})
 
+    def reset(self) -> None:
+        self._call("reset", {})
+
     def allow(self, host: str) -> bool:
         allowed: bool = self._call("allow", {"host": host})
         return allowed
