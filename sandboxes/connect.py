@@ -11,6 +11,7 @@ import docker.errors
 import requests
 
 from sandboxes.base import SandboxUnavailable
+from sandboxes.tunnel import Tunnel
 
 REQUEST_SECONDS = 60
 """How long the engine may take to answer one request."""
@@ -20,11 +21,21 @@ FIX = (
 )
 
 
+class Tunnelled(docker.APIClient):  # type: ignore[misc]
+    """A client whose socket is the near end of a tunnel: it looks local, and is not."""
+
+    def __init__(self, tunnel: Tunnel) -> None:
+        super().__init__(base_url=f"unix://{tunnel.path}", version="auto", timeout=REQUEST_SECONDS)
+        self.tunnel = tunnel
+
+
 def connect() -> tuple[docker.APIClient, str]:
     """A client of the engine and how it was reached. Raises `SandboxUnavailable` when nothing answers."""
     tried: list[str] = []
     for how, options in candidates():
         try:
+            if str(options["base_url"]).startswith("ssh://"):
+                return Tunnelled(Tunnel(options["base_url"])), how
             client = docker.APIClient(version="auto", timeout=REQUEST_SECONDS, **options)
             client.ping()
         except (docker.errors.DockerException, requests.RequestException, OSError, ImportError) as error:
@@ -37,7 +48,6 @@ def connect() -> tuple[docker.APIClient, str]:
 def candidates() -> Iterator[tuple[str, dict[str, Any]]]:
     """Where to look: (how to call it, arguments for the client). What the user chose is the only candidate."""
     if host := os.environ.get("DOCKER_HOST"):
-        refuse_ssh(host)
         yield f"DOCKER_HOST={host}", {"base_url": host, "tls": tls_from_environment()}
         return
     name = os.environ.get("DOCKER_CONTEXT") or chosen_context()
@@ -73,21 +83,10 @@ def context(name: str) -> tuple[str, dict[str, Any]]:
         raise SandboxUnavailable(f"the Docker context {name!r} cannot be read", reason(error), FIX) from error
     if found is None:
         raise SandboxUnavailable(f"there is no Docker context {name!r}", "it is chosen but not defined", FIX)
-    refuse_ssh(str(found.Host))
     options: dict[str, Any] = {"base_url": found.Host}
     if found.TLSConfig is not None:
         options["tls"] = found.TLSConfig
     return f"context {name} ({found.Host})", options
-
-
-def refuse_ssh(host: str) -> None:
-    """The container's streams are a socket of ours, and Docker's client has none to give over SSH."""
-    if host.startswith("ssh://"):
-        raise SandboxUnavailable(
-            f"the engine at {host} cannot be used directly",
-            "sandboxes need a socket, and ssh:// has none",
-            "forward it: ssh -NL /tmp/docker.sock:/var/run/docker.sock HOST; DOCKER_HOST=unix:///tmp/docker.sock",
-        )
 
 
 def tls_from_environment() -> Any:
@@ -97,7 +96,14 @@ def tls_from_environment() -> Any:
 
 def is_local(client: docker.APIClient) -> bool:
     """Whether the engine is reached through a socket of this machine, and so may share its file system."""
-    return str(client.base_url).startswith(("http+docker://localhost", "http+docker://localnpipe"))
+    return not isinstance(client, Tunnelled) and str(client.base_url).startswith(
+        ("http+docker://localhost", "http+docker://localnpipe")
+    )
+
+
+def is_cut(client: docker.APIClient) -> bool:
+    """Whether the tunnel to the engine is no more, so that it has to be made again."""
+    return isinstance(client, Tunnelled) and not client.tunnel.stands
 
 
 @contextmanager

@@ -147,6 +147,13 @@ class Container:
             with contextlib.suppress(Broken), self._sending:
                 self._line.send({"op": "interrupt", "target": target})
 
+    def live(self, pause: float) -> None:
+        """Say every `pause` seconds that the harness lives, until this is closed: to interrupt nothing is to say so."""
+        while not self._closed:
+            with contextlib.suppress(Broken), self._sending:
+                self._line.send({"op": "interrupt", "target": -1})
+            time.sleep(pause)
+
     def allow(self, host: str) -> bool:
         """See `Sandbox.allow`."""
         return self._pod is not None and self._pod.allow(host)

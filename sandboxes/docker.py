@@ -15,12 +15,12 @@ import requests
 
 from sandboxes import hardening, owner, reaper, rubbish, workspace
 from sandboxes.base import WORKSPACE, Check, Sandbox, SandboxGone, SandboxUnavailable, Spec
-from sandboxes.connect import connect, is_local, translated
+from sandboxes.connect import connect, is_cut, is_local, translated
 from sandboxes.container import Container
 from sandboxes.disk import Watch
 from sandboxes.fill import fill
 from sandboxes.frames import Line
-from sandboxes.pod import ENVIRONMENT, Pod
+from sandboxes.pod import BEATS, ENVIRONMENT, TTL, Pod
 from sandboxes.sidecars import Egress
 from sandboxes.stream import Stream, attach
 from sandboxes.terminal import Terminal
@@ -34,10 +34,14 @@ NO_RUNNER = "see that the image has python3 (3.8 or later) and git, or use the b
 class DockerEngine:
     """A Docker engine; `home` holds the directories of overlays. Connects when it is first needed."""
 
-    def __init__(self, home: Path, egress: Egress | None = None) -> None:
-        """`egress` is how the proxies of allow-listed sandboxes get out, if not by the engine's usual bridge."""
+    def __init__(self, home: Path, egress: Egress | None = None, ttl: int = TTL) -> None:
+        """`egress` is how the proxies of allow-listed sandboxes get out, if not by the engine's usual bridge.
+
+        `ttl` is after how many seconds of silence containers on another machine take this process for dead.
+        """
         self.home = home.absolute()
         self.egress = egress or Egress()
+        self._patience = ttl
         self._lock = threading.Lock()
         self._connected: tuple[docker.APIClient, str] | None = None
         self._refusal = ""
@@ -53,7 +57,7 @@ class DockerEngine:
     def connection(self) -> tuple[docker.APIClient, str]:
         """The client, and how the engine was found."""
         with self._lock:
-            if self._connected is None:
+            if self._connected is None or is_cut(self._connected[0]):
                 self._connected = connect()
             return self._connected
 
@@ -66,6 +70,11 @@ class DockerEngine:
     def cores(self) -> int:
         """How many processors the engine has: this machine's, where it is here (asking takes a while)."""
         return (os.cpu_count() or 1) if is_local(self.client) else int(self.client.info()["NCPU"])
+
+    @property
+    def ttl(self) -> int:
+        """0 on this machine, where the end of a process closes its containers' input, whatever ended it."""
+        return 0 if is_local(self.client) else self._patience
 
     def workspace_mode(self, seed: Path) -> tuple[workspace.Mode, str]:
         """How the workspace is made for a seed, and why. A refusal of the engine is remembered."""
@@ -110,7 +119,7 @@ class DockerEngine:
     def terminal(self, sandbox: str, *, writable: bool, term: str = "dumb") -> Terminal:
         """A person's session beside a live sandbox, whichever process made it. Raises `SandboxGone`."""
         client = self.client
-        return Terminal(client, self.home, sandbox, self.uid, is_local(client), writable=writable, term=term)
+        return Terminal(client, self.home, sandbox, self.uid, self.ttl, writable=writable, term=term)
 
     def probe(self) -> tuple[Check, ...]:
         """See `sandboxes.base.Engine.probe`."""
@@ -157,7 +166,7 @@ class DockerEngine:
             return None
         client = self.client
         bases = client.images(filters={"label": [f"{owner.label('image')}=base"]}, quiet=True)
-        return Pod(client, spec, marks, next(iter(bases), spec.image), self.egress, is_local(client))
+        return Pod(client, spec, marks, next(iter(bases), spec.image), self.egress, self.ttl)
 
     def _greet(
         self, spec: Spec, space: workspace.Workspace, container: str, stream: Stream, pod: Pod | None
@@ -185,6 +194,7 @@ class DockerEngine:
             "env": hardening.ENVIRONMENT | (ENVIRONMENT if spec.allow is not None else {}) | dict(spec.env),
             "spill": hardening.spill_bytes(spec.resources),
             "workspace": WORKSPACE,
+            "ttl": self.ttl,
         }
         try:
             found = box.greet(hello, HELLO_SECONDS)
@@ -193,6 +203,8 @@ class DockerEngine:
         if found != uid:
             box.close()
             raise workspace.OverlayRefused(f"the workspace belongs to user {found} inside the container")
+        if self.ttl:
+            threading.Thread(target=box.live, args=(self.ttl / BEATS,), name="beat", daemon=True).start()
         if pod:
             pod.ready()
         return box

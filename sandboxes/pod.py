@@ -20,10 +20,10 @@ from sandboxes.tap import Tap
 
 START_SECONDS = 30.0
 """How long one of our own programs may take to its first word."""
-BEAT = 10.0
-"""Seconds between two signs of life to an engine on another machine; see `TTL`."""
-TTL = 60.0
+TTL = 60
 """Seconds after which what stands on another machine takes a silent harness for dead."""
+BEATS = 6
+"""How often in that time the harness says that it lives."""
 PAUSE = 0.1
 """Seconds between two looks at whether a service is ready."""
 HOST, PORT = "127.0.0.1", network.PORT
@@ -52,15 +52,17 @@ WORD = msgspec.json.Decoder(Word)
 class Pod:
     """Relay, proxy and services of one sandbox. `network` is what the sandbox joins.
 
+    `ttl` is 0 on an engine of this machine, else the seconds of silence after which everything ends by itself.
+
     The relay stands when this is made; `ready` waits for the rest, which starts meanwhile.
     """
 
     def __init__(
-        self, client: docker.APIClient, spec: Spec, marks: Mapping[str, str], image: str, egress: Egress, local: bool
+        self, client: docker.APIClient, spec: Spec, marks: Mapping[str, str], image: str, egress: Egress, ttl: int
     ) -> None:
         self._client, self._marks, self._image, self._egress = client, marks, image, egress
-        self._ttl = 0.0 if local else TTL
-        self._own = sidecars.own_addresses() if local else ()
+        self._ttl = ttl
+        self._own = () if ttl else sidecars.own_addresses()
         self._lock = threading.Condition()
         self._news: list[News] = []
         self._said: dict[str, list[Word]] = {}
@@ -225,4 +227,4 @@ class Pod:
             for name in ("relay", "proxy"):
                 with contextlib.suppress(OSError, KeyError):
                     self._taps[name].send(b"\n")
-            time.sleep(BEAT)
+            time.sleep(self._ttl / BEATS)

@@ -13,7 +13,7 @@ import docker.errors
 
 from sandboxes import hardening, network, owner, rubbish
 from sandboxes.base import WORKSPACE, SandboxGone, Spec
-from sandboxes.pod import BEAT, TTL
+from sandboxes.pod import BEATS
 from sandboxes.sidecars import order
 from sandboxes.stream import Stream, attach
 
@@ -26,7 +26,7 @@ class Terminal:
     """A shell on a pseudo-terminal of the engine's. Its container ends with this process."""
 
     def __init__(
-        self, client: docker.APIClient, home: Path, sandbox: str, uid: int, local: bool, *, writable: bool, term: str
+        self, client: docker.APIClient, home: Path, sandbox: str, uid: int, ttl: int, *, writable: bool, term: str
     ) -> None:
         """Raises `SandboxGone` when there is no such sandbox any more."""
         self._client, self.writable = client, writable
@@ -34,7 +34,7 @@ class Terminal:
         marks = owner.labels(home, "", PURPOSE, None)
         marks |= {owner.label(name): found["Config"]["Labels"][owner.label(name)] for name in KEPT}
         self._container = client.create_container(**arguments(client, found, uid, marks, writable))["Id"]
-        self._ttl, self._beaten = 0.0 if local else TTL, time.monotonic()
+        self._ttl, self._beaten = ttl, time.monotonic()
         try:
             self._line = attach(client, self._container)
             client.start(self._container)
@@ -60,7 +60,7 @@ class Terminal:
 
     def beat(self) -> None:
         """A sign of life, to be called now and then: an engine elsewhere cannot see this process."""
-        if self._ttl and time.monotonic() > self._beaten + BEAT:
+        if self._ttl and time.monotonic() > self._beaten + self._ttl / BEATS:
             self._beaten = time.monotonic()
             self._line.send(b"\n")
 

@@ -1,8 +1,12 @@
 """Helpers of the tests with real sandboxes; their fixtures are in `sandbox_fixtures`."""
 
+import contextlib
 import hashlib
 import os
+import socket
 import subprocess
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -66,3 +70,53 @@ def processes(box: Sandbox) -> list[str]:
     look = "for p in /proc/[0-9]*; do echo $(basename $p) $(tr '\\0' ' ' < $p/cmdline); done 2>/dev/null"
     lines = box.run(look).stdout.decode().splitlines()
     return [line for line in lines if line.split()[0] != "1" and "for p in /proc" not in line and len(line.split()) > 1]
+
+
+class Relay:
+    """The engine's socket behind a TCP port: to us it is an engine on another machine."""
+
+    def __init__(self) -> None:
+        self.server = socket.create_server(("127.0.0.1", 0))
+        self.port = self.server.getsockname()[1]
+        self.pairs: list[socket.socket] = []
+        self.flows = threading.Event()
+        self.flows.set()
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self) -> None:
+        while True:
+            try:
+                near, _ = self.server.accept()
+            except OSError:
+                return
+            far = socket.socket(socket.AF_UNIX)
+            far.connect("/var/run/docker.sock")
+            self.pairs += [near, far]
+            for source, sink in ((near, far), (far, near)):
+                threading.Thread(target=self.carry, args=(source, sink), daemon=True).start()
+
+    def carry(self, source: socket.socket, sink: socket.socket) -> None:
+        try:
+            while data := source.recv(1 << 16):
+                self.flows.wait()
+                sink.sendall(data)
+            sink.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass
+
+    def freeze(self) -> None:
+        """From now on nothing passes, and nobody is told: a machine that lost its power, a cable that was pulled."""
+        self.flows.clear()
+
+    def cut(self) -> None:
+        for end in self.pairs:
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+
+
+def until(condition: Callable[[], bool], seconds: float = 30.0) -> None:
+    """Wait for something that has to happen, however slow the machine is."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)

@@ -1,4 +1,4 @@
-"""A small real Redis, as an image of the engine: built once for each base image, whoever needs it first."""
+"""A small real Redis and an SSH server, as one image of the engine: built once for each base image."""
 
 import fcntl
 import io
@@ -14,10 +14,10 @@ DOCKERFILE = """\
 FROM {base} AS build
 LABEL loopwright.image="" loopwright.key=""
 USER root
-RUN apt-get update && apt-get install -y --no-install-recommends redis-server && rm -rf /var/lib/apt/lists/* /opt
+RUN apt-get update && apt-get install -y --no-install-recommends \\
+    redis-server openssh-server && rm -rf /var/lib/apt/lists/* /opt
 FROM scratch
 COPY --from=build / /
-USER redis
 WORKDIR /data
 VOLUME /data
 ENTRYPOINT ["/usr/bin/redis-server", "--save", "", "--port"]
@@ -29,8 +29,8 @@ CMD ["6379"]
 def redis(engine: DockerEngine, base: str) -> str:
     """A reference of the image, named after what it is made from."""
     recipe = DOCKERFILE.format(base=base)
-    name = f"loopwright-test-redis:{sha256(recipe.encode()).hexdigest()[:12]}"
-    with (Path(tempfile.gettempdir()) / "loopwright-test-redis.lock").open("w") as lock:
+    name = f"loopwright-test-services:{sha256(recipe.encode()).hexdigest()[:12]}"
+    with (Path(tempfile.gettempdir()) / "loopwright-test-services.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         try:
             engine.client.inspect_image(name)

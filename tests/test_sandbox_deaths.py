@@ -1,8 +1,6 @@
 """Deaths: of the harness, of the container, of the engine's connection. What is left, and what is not."""
 
-import contextlib
 import io
-import socket
 import subprocess
 import sys
 import tarfile
@@ -15,7 +13,7 @@ import pytest
 
 from sandboxes.base import Image, SandboxGone, SandboxUnavailable, Spec
 from sandboxes.docker import DockerEngine
-from tests.sandbox_support import Opener, containers, volumes
+from tests.sandbox_support import Opener, Relay, containers, volumes
 
 pytest_plugins = ("tests.sandbox_fixtures",)
 
@@ -146,41 +144,6 @@ def test_an_image_that_cannot_run_the_runner_leaves_no_container(
     assert (containers(docker_engine, run="empty"), volumes(docker_engine, "empty")) == ([], [])
     assert not (docker_engine.home / "work/empty").exists()
     docker_engine.client.remove_image(image)
-
-
-class Relay:
-    """The engine's socket behind a TCP port: to us it is an engine on another machine."""
-
-    def __init__(self) -> None:
-        self.server = socket.create_server(("127.0.0.1", 0))
-        self.port = self.server.getsockname()[1]
-        self.pairs: list[socket.socket] = []
-        threading.Thread(target=self.accept, daemon=True).start()
-
-    def accept(self) -> None:
-        while True:
-            try:
-                near, _ = self.server.accept()
-            except OSError:
-                return
-            far = socket.socket(socket.AF_UNIX)
-            far.connect("/var/run/docker.sock")
-            self.pairs += [near, far]
-            for source, sink in ((near, far), (far, near)):
-                threading.Thread(target=self.carry, args=(source, sink), daemon=True).start()
-
-    def carry(self, source: socket.socket, sink: socket.socket) -> None:
-        try:
-            while data := source.recv(1 << 16):
-                sink.sendall(data)
-            sink.shutdown(socket.SHUT_WR)
-        except OSError:
-            pass
-
-    def cut(self) -> None:
-        for end in self.pairs:
-            with contextlib.suppress(OSError):
-                end.shutdown(socket.SHUT_RDWR)
 
 
 def test_an_engine_over_tcp_and_the_day_its_line_breaks(

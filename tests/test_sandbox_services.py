@@ -2,8 +2,6 @@
 
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -11,7 +9,7 @@ import pytest
 
 from sandboxes.base import Image, Sandbox, SandboxUnavailable, Service, ServiceDown, ServiceUp, Spec
 from sandboxes.docker import DockerEngine
-from tests.sandbox_support import Opener, containers, volumes
+from tests.sandbox_support import Opener, containers, until, volumes
 from tests.service_support import redis
 
 pytest_plugins = ("tests.sandbox_fixtures",)
@@ -26,13 +24,6 @@ with socket.create_connection(("localhost", 6379), 5) as s:
 def say(box: Sandbox, line: str) -> str:
     """What Redis answers to an inline command."""
     return box.run(["python3", "-c", ASK, line]).stdout.decode().strip()
-
-
-def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 @pytest.fixture(scope="module")

@@ -27,6 +27,8 @@ CWD_BYTES = 1_000
 """The longest directory that is kept from one command to the next."""
 TRAP = "trap 'pwd -P >&9' EXIT; "
 """On the command's own first line, so that the numbers of its lines stay what they are."""
+GREETING = 60
+"""Seconds within which the harness has to say hello."""
 FILE_SECONDS = 60.0
 """The longest that reading or writing one file may take."""
 
@@ -276,7 +278,9 @@ def main() -> None:
         sys.exit("this program works as PID 1 of a container only")
     link = Link()
     try:
+        link.live(GREETING)
         hello, _ = link.next()
+        link.live(hello["ttl"])
         runner = Runner(link, hello)
         owner = os.stat(hello["workspace"]).st_uid
         link.send({"re": "hello", "id": 0, "nonce": hello["nonce"], "owner": owner})
