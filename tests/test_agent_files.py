@@ -2,9 +2,11 @@
 
 import re
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 
+from gates import Gate, instant
 from harness.agent import Toolbox, maker_tools
 from harness.clean import Cleaner
 from sandboxes.base import Sandbox
@@ -56,6 +58,21 @@ def test_a_long_line_is_cut(tools: Toolbox) -> None:
 
 
 # write and edit
+
+
+def test_the_linter_says_at_once_what_a_change_brings_and_that_it_is_no_evidence(sandbox: Sandbox) -> None:
+    lint = partial(instant.remark, [Gate(name="lint", kind="ruff")])
+    tools = maker_tools(sandbox, remark=lint)
+    assert call(tools, "write", file_path="lint/a.py", content="x = 1\n").output.endswith("6 bytes")
+    dirty = call(tools, "edit", file_path="lint/a.py", old_string="x = 1\n", new_string="import os\n").output
+    assert "a hint, no evidence" in dirty
+    assert "line 1: F401 `os` imported but unused" in dirty
+    again = call(tools, "edit", file_path="lint/a.py", old_string="import os\n", new_string="import os\n\ny = z\n")
+    assert again.output.splitlines()[2:] == ["  line 3: F821 Undefined name `z`"]  # what was there before is not said
+    broken = call(tools, "write", file_path="lint/a.py", content="def (\n").output
+    assert ("ruff" in broken, "syntax error" in broken) == (False, True)
+    assert "ruff" not in call(maker_tools(sandbox, remark=partial(instant.remark, [])), "write", file_path="b.py",
+                              content="import os\n").output  # fmt: skip
 
 
 def on_disk(sandbox: Sandbox, path: str) -> bytes:

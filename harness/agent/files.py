@@ -90,12 +90,12 @@ def read(sandbox: Sandbox, args: Read) -> Answer:
 
 def write(sandbox: Sandbox, args: Write) -> Answer:
     path, data = whole_path(args.file_path), args.content.encode()
-    if REDACTED in args.content and REDACTED.encode() not in _before(sandbox, path):
+    if REDACTED in args.content and REDACTED.encode() not in before(sandbox, path):
         raise Mistake(_NO_MARKS)
     if len(data) > WRITE_BYTES:
         raise Mistake(f"{len(data)} bytes are more than the {WRITE_BYTES} that can be written at once")
     broken = _broken(sandbox, path, data)
-    remark = _remark(sandbox, broken, _before(sandbox, path) if broken else b"")
+    remark = _remark(sandbox, broken, before(sandbox, path) if broken else b"")
     sandbox.write(path, data)
     return Answer(f"wrote {args.file_path}: {args.content.count(chr(10))} lines, {len(data)} bytes{remark}")
 
@@ -156,7 +156,8 @@ def _near(text: str, old: str) -> str:
     return ""
 
 
-def _before(sandbox: Sandbox, path: str) -> bytes:
+def before(sandbox: Sandbox, path: str) -> bytes:
+    """What a file holds; nothing when it cannot be read."""
     try:
         return sandbox.read(path, limit=FILE_BYTES)
     except FileRefused:
@@ -171,7 +172,7 @@ def _broken(sandbox: Sandbox, path: str, data: bytes) -> str:
     return text_of(result.stdout).strip() if result.exit_code == 0 else ""
 
 
-def _remark(sandbox: Sandbox, broken: str, before: bytes) -> str:
-    if not broken or _broken(sandbox, ".py", before):
+def _remark(sandbox: Sandbox, broken: str, earlier: bytes) -> str:
+    if not broken or _broken(sandbox, ".py", earlier):
         return ""
     return f"\nThe file now has a syntax error that it did not have before, {broken}"

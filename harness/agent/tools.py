@@ -10,7 +10,7 @@ import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from harness.agent import files, searching
-from harness.agent.answer import Answer, Mistake, Status, shown
+from harness.agent.answer import Answer, Mistake, Status, shown, whole_path
 from harness.events import ToolFinished, ToolStarted
 from harness.models.base import ToolCall, ToolSchema
 from sandboxes.base import FileRefused, Sandbox
@@ -158,16 +158,40 @@ class Toolbox:
         return line if len(line) <= SUMMARY_CHARS else f"{line[: SUMMARY_CHARS - 3]}..."
 
 
-def maker_tools(sandbox: Sandbox, clean: Callable[[str], str] = str, *, timeout: float = BASH_SECONDS) -> Toolbox:
-    """All tools. `timeout` (seconds) holds for commands that name none."""
+Remark = Callable[[Sandbox, str, bytes], str]
+"""What is to be said of a file that a tool has just changed, from its path and what it held before; often nothing."""
+
+
+def maker_tools(
+    sandbox: Sandbox,
+    clean: Callable[[str], str] = str,
+    *,
+    timeout: float = BASH_SECONDS,
+    remark: Remark | None = None,
+) -> Toolbox:
+    """All tools. `timeout` (seconds) holds for commands that name none; `remark` is added to what `write` and `edit`
+    answer."""
     maker = (
         *_looking(timeout),
-        Tool(files.Write, files.write),
-        Tool(files.Edit, files.edit),
+        Tool(files.Write, _remarked(files.write, remark)),
+        Tool(files.Edit, _remarked(files.edit, remark)),
         Tool(Finish, _end, ends=True),
         Tool(Blocked, _end, ends=True),
     )
     return Toolbox(sandbox, maker, clean)
+
+
+def _remarked(change: Callable[[Sandbox, Any], Answer], remark: Remark | None) -> Callable[[Sandbox, Any], Answer]:
+    if remark is None:
+        return change
+
+    def changed(sandbox: Sandbox, args: Any) -> Answer:
+        path = whole_path(args.file_path)
+        before = files.before(sandbox, path)
+        answer = change(sandbox, args)
+        return Answer(answer.text + remark(sandbox, path, before), answer.status)
+
+    return changed
 
 
 def checker_tools(sandbox: Sandbox, clean: Callable[[str], str] = str, *, timeout: float = BASH_SECONDS) -> Toolbox:

@@ -1,7 +1,9 @@
 """Making a candidate: one iteration's maker, in a sandbox whose work tree outlives a crash of the harness."""
 
 from collections.abc import Generator
+from functools import partial
 
+from gates import instant
 from harness.agent import maker_tools
 from harness.events import CandidateMade, CheckpointMade, DiffStat, Event, IterationStarted, Notice, SandboxClosed
 from harness.exits import BLOCKED, UNPROVEN
@@ -74,7 +76,12 @@ def _live(run: Run, n: int) -> Generator[Event, None, Ended | None]:
         stop: Ended | None = None
         try:
             first = first_message(run, n, parent, _feedback(run, n))
-            tools = maker_tools(sandbox, run.clean, timeout=run.config.sandbox.command_timeout)
+            tools = maker_tools(
+                sandbox,
+                run.clean,
+                timeout=run.config.sandbox.command_timeout,
+                remark=partial(instant.remark, run.gates),
+            )
             ending = yield from converse(run, "maker", name, first, tools)
             stop = stop_of(run, ending.kind, ending.text)
         except (OverBudget, ModelError) as error:
