@@ -29,6 +29,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "gates": ("harness.cli.gates:gates", "Show what each gate found on a run's candidate; SARIF."),
     "drill": ("harness.cli.drill:drill", "Try every gate of this repository in both directions."),
     "open": ("harness.cli.open:open_", "Check out a run's candidate in a clone of its own."),
+    "pr": ("harness.cli.pr:pr", "Push a proven run's branch and open its pull request."),
+    "ci": ("harness.cli.ci:ci", "The jobs of the GitHub Action."),
     "gc": ("harness.cli.control:gc", "Remove what dead runs left behind."),
     "image": ("harness.cli.image:image", "Show or build sandbox images."),
     "memory": ("harness.cli.memory:memory", "Read and edit a repository's notes."),

@@ -37,6 +37,7 @@ def say(what: str, why: str = "", fix: str = "") -> None:
 def exit_code(error: Exception) -> int:
     """The exit code of a failure that happened outside a run (a run carries its own)."""
     from harness.config import ConfigError
+    from harness.forge import ForgeDenied, ForgeError
     from harness.journal import ArchiveRefused, JournalError, UnknownRun, Unreplayable
     from harness.memory import MemoryFailed
     from harness.models import CatalogError, ModelError, UnpricedModel
@@ -48,6 +49,10 @@ def exit_code(error: Exception) -> int:
             return USAGE
         case ArchiveRefused() | Unreplayable():
             return USAGE
+        case ForgeDenied():
+            return DENIED
+        case ForgeError():
+            return ENVIRONMENT
         case SandboxError() | JournalError() | OSError():
             return ENVIRONMENT
         case ModelError(kind="auth" | "permission" | "credit"):

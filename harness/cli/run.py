@@ -1,7 +1,5 @@
 """`run` and `resume`: the main job."""
 
-import os
-import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +10,7 @@ import msgspec
 
 from harness.clean import Cleaner, clean
 from harness.cli.report import result
+from harness.cli.secrets import secrets
 from harness.cli.view import Mode, viewing
 from harness.config import places
 from harness.events import RunFinished
@@ -22,7 +21,6 @@ from harness.journal import Journal
 if TYPE_CHECKING:
     from harness.loop import Ready
 
-_CREDENTIAL = re.compile(r"(?:^|_)(?:KEY|TOKEN|SECRET|PASSWORD|PASSWD|PASS|CREDENTIALS?)$", re.IGNORECASE)
 _PROGRESS = click.option(
     "--progress",
     type=click.Choice(["auto", "live", "plain", "json", "none"]),
@@ -37,7 +35,9 @@ _MINUTES = click.option("--max-minutes", type=click.FloatRange(1e-9, 1e6), help=
 
 
 @click.command()
-@click.argument("goal")
+@click.argument("goal", default="")
+@click.option("--issue", type=click.IntRange(1), metavar="N", help="Resolve this issue; GOAL adds words to it.")
+@click.option("--pr", is_flag=True, help="Open a pull request when the work is proven.")
 @click.option("--repo", type=click.Path(path_type=Path), default=Path(), help="The repository; default: here.")
 @click.option("--base", metavar="REF", help="The commit to start from; default: HEAD.")
 @click.option("--must-pass", multiple=True, metavar="NODEID", help="A test that has to pass; may be repeated.")
@@ -49,6 +49,8 @@ _MINUTES = click.option("--max-minutes", type=click.FloatRange(1e-9, 1e6), help=
 @_JSON
 def run(
     goal: str,
+    issue: int | None,
+    pr: bool,
     repo: Path,
     base: str | None,
     must_pass: tuple[str, ...],
@@ -67,15 +69,26 @@ def run(
     from harness.loop import Wish, begin, plan
 
     text = sys.stdin.read() if goal == "-" else goal
+    if not text and not issue:
+        raise click.UsageError("say what is wanted: a GOAL, or --issue N")
     limits = {"iterations": max_iterations, "usd": max_cost, "minutes": max_minutes}
     overrides = {"limits": {name: value for name, value in limits.items() if value is not None}}
     where = places()
-    cleaner = Cleaner(_secrets())
+    cleaner = Cleaner(secrets())
     wish = Wish(text=text, repo=repo, base=base, branch=branch, must_pass=must_pass, overrides=overrides)
+    if issue:
+        from harness.cli.pr import with_issue
+
+        wish = with_issue(wish, issue)
     planned = plan(wish, where, cleaner)
     journal = Journal(where.home / "journal.db", clean=cleaner)
     ready = begin(planned, where, journal, cleaner, log=_log(progress))
-    return _drive(ready, journal, progress, as_json)
+    code = _drive(ready, journal, progress, as_json)
+    if pr and ready.run.state.branch_made:
+        from harness.cli.pr import publish
+
+        publish(journal, ready.run.id, ready=False)
+    return code
 
 
 @click.command()
@@ -101,7 +114,7 @@ def resume(
     from harness.loop import reopen
 
     where = places()
-    cleaner = Cleaner(_secrets())
+    cleaner = Cleaner(secrets())
     journal = Journal(where.home / "journal.db", clean=cleaner)
     run = journal.resolve(run_id)
     state = journal.state(run)
@@ -142,12 +155,3 @@ def _drive(ready: "Ready", journal: Journal, mode: Mode, as_json: bool) -> int:
 def _log(mode: Mode) -> Callable[[str], None]:
     """Where the making of images and seeds speaks before the run has a journal line of its own."""
     return (lambda text: None) if mode in ("none", "json") else (lambda text: click.echo(clean(text), err=True))
-
-
-def _secrets() -> tuple[str, ...]:
-    """Values of this process's environment that must never be stored: those named like a credential, paths apart."""
-    return tuple(
-        value
-        for name, value in os.environ.items()
-        if _CREDENTIAL.search(name) and len(value) >= 8 and not value.startswith(("/", "~", "."))
-    )

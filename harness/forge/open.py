@@ -1,0 +1,99 @@
+"""Which forge a repository's remote lies on, and the token that this machine has for it."""
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from harness.forge.base import Forge
+from harness.forge.errors import ForgeDenied, ForgeRejected
+
+_URL = re.compile(r"(?:https?|ssh|git)://(?:[^@/]*@)?([^/:]+)(:\d+)?/(.+?)(?:\.git)?/?")
+_SCP = re.compile(r"(?:[^@/]*@)?([^/:]+):(?!//)(.+?)(?:\.git)?/?")
+_TOKENS = {
+    "github": ("LOOPWRIGHT_TOKEN", "GH_TOKEN", "GITHUB_TOKEN", "GH_ENTERPRISE_TOKEN", "GITHUB_ENTERPRISE_TOKEN"),
+    "gitlab": ("LOOPWRIGHT_TOKEN", "GITLAB_TOKEN"),
+    "gitea": ("LOOPWRIGHT_TOKEN", "GITEA_TOKEN", "FORGEJO_TOKEN"),
+}
+
+
+class Where(msgspec.Struct, frozen=True, kw_only=True):
+    """A repository on a forge: `server` is its web address, `path` the repository's there."""
+
+    kind: str
+    server: str
+    path: str
+
+
+def where(url: str, environ: Mapping[str, str] = os.environ) -> Where:
+    """The forge that a remote's URL names. `LOOPWRIGHT_FORGE` (github, gitlab, gitea) says what the host does not.
+
+    Raises `ForgeRejected` for a URL that names none.
+    """
+    found = _URL.fullmatch(url)
+    if found:
+        host, port, path = found[1], found[2] or "", found[3]
+        scheme = "http" if url.startswith("http://") else "https"
+        server = f"{scheme}://{host}{port if url.startswith('http') else ''}"
+    elif scp := _SCP.fullmatch(url):
+        host, path, server = scp[1], scp[2], f"https://{scp[1]}"
+    else:
+        raise ForgeRejected(f"{url or 'no remote'} names no forge", "", "set the URL of the remote `origin`")
+    kind = environ.get("LOOPWRIGHT_FORGE") or _kind(host, server, environ)
+    if kind not in _TOKENS:
+        raise ForgeRejected(
+            f"{host} is no forge that is known", "", "set LOOPWRIGHT_FORGE to github, gitlab or gitea (Forgejo too)"
+        )
+    return Where(kind=kind, server=server, path=path.strip("/"))
+
+
+def connect(place: Where, environ: Mapping[str, str] = os.environ) -> Forge:
+    """The forge, with the token of the environment or of `gh auth token`. Raises `ForgeDenied` without one."""
+    secret = token(place, environ)
+    forge: Any
+    match place.kind:
+        case "github":
+            from harness.forge.github import API, SERVER, GitHub
+
+            api = environ.get("GITHUB_API_URL") or (API if place.server == SERVER else f"{place.server}/api/v3")
+            forge = GitHub(place.path, secret, api, place.server, environ.get("GITHUB_GRAPHQL_URL") or "")
+        case "gitlab":
+            from harness.forge.gitlab import GitLab
+
+            forge = GitLab(place.path, secret, place.server)
+        case _:
+            from harness.forge.gitea import Gitea
+
+            forge = Gitea(place.path, secret, place.server)
+    found: Forge = forge
+    return found
+
+
+def token(place: Where, environ: Mapping[str, str] = os.environ) -> str:
+    """The token: from the environment, else what the program `gh` has for this host."""
+    for name in _TOKENS[place.kind]:
+        if value := environ.get(name):
+            return value
+    if place.kind == "github" and shutil.which("gh"):
+        host = place.server.partition("://")[2]
+        done = subprocess.run(
+            ["gh", "auth", "token", "--hostname", host], capture_output=True, text=True, check=False, timeout=20
+        )
+        if done.returncode == 0 and done.stdout.strip():
+            return done.stdout.strip()
+    names = " or ".join(_TOKENS[place.kind][1:3])
+    fix = f"set {names}" + (", or run: gh auth login" if place.kind == "github" else "")
+    raise ForgeDenied(f"there is no token for {place.server}", "nothing can be pushed or read without one", fix)
+
+
+def _kind(host: str, server: str, environ: Mapping[str, str]) -> str:
+    if host == "github.com" or server in (environ.get("GITHUB_SERVER_URL"), f"https://{environ.get('GH_HOST')}"):
+        return "github"
+    for word, kind in (("github", "github"), ("gitlab", "gitlab"), ("gitea", "gitea"), ("forgejo", "gitea")):
+        if word in host:
+            return kind
+    return "gitea" if host == "codeberg.org" else ""

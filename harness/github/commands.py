@@ -1,0 +1,70 @@
+"""The grammar of comments: `/loopwright [verb] [flags] [text]`, as the first word of a comment and nowhere else."""
+
+import difflib
+import re
+from typing import Literal, get_args
+
+import msgspec
+
+Verb = Literal["fix", "revise", "retry", "ci", "ready", "status", "cancel", "undo", "help"]
+VERBS: tuple[Verb, ...] = get_args(Verb)
+_FLAG = re.compile(r"--(base|max-cost)[= ]([^\s]{1,100})|--(draft|ready)(?=\s|$)")
+
+HELP = """\
+| command | what it does |
+|---|---|
+| `/loopwright [fix] <words>` | work on this issue, with these words besides |
+| `/loopwright revise <words>` | change this pull request |
+| `/loopwright retry [words]` | start again from where it stands |
+| `/loopwright ci` | mend the checks that failed on this pull request |
+| `/loopwright ready` | take the draft mark away, if gates and checks are green |
+| `/loopwright undo` | take the last commit of this pull request back, with a new commit |
+| `/loopwright cancel` | cancel the workflow run that works on this |
+| `/loopwright status` | say how it stands |
+
+Flags, before the words: `--base BRANCH`, `--max-cost USD`, `--draft`, `--ready`.
+"""
+
+
+class Command(msgspec.Struct, frozen=True, kw_only=True):
+    """What a comment asks for. `unknown` is a word that is no verb, with the nearest one in `text`."""
+
+    verb: Verb
+    text: str = ""
+    base: str = ""
+    max_cost: float = 0.0
+    """US dollars; 0 leaves it to the configuration."""
+    draft: bool | None = None
+    unknown: str = ""
+
+
+def parse(body: str, name: str = "/loopwright") -> Command | None:
+    """The command of a comment; None where there is none.
+
+    The command is the comment's first word: after blank lines at most, at the beginning of its line (so neither
+    quoted, fenced, nor in a list or an indented block), and followed by white space or the end.
+    """
+    first, _, rest = body.replace("\r\n", "\n").lstrip("\n \t").partition("\n")
+    start = body.replace("\r\n", "\n")
+    indent = len(start.lstrip("\n")) - len(start.lstrip("\n").lstrip(" \t"))
+    if indent > 3 or not re.match(re.escape(name) + r"(?=\s|$)", first):
+        return None
+    words = first[len(name) :].strip()
+    head, _, tail = words.partition(" ")
+    named = next((verb for verb in VERBS if verb == head.lower()), None)
+    if named is None and head and not tail and not rest.strip() and re.fullmatch(r"[A-Za-z-]{2,20}", head):
+        near = difflib.get_close_matches(head.lower(), VERBS, n=1)
+        return Command(verb="help", unknown=head, text=near[0] if near else "")
+    text = tail if named else words
+    base, cost, draft = "", 0.0, None
+    text = text.strip()
+    while match := _FLAG.match(text):
+        if match[1] == "base":
+            base = match[2]
+        elif match[1] == "max-cost":
+            cost = float(match[2]) if re.fullmatch(r"\d{1,4}(?:\.\d{1,4})?", match[2]) else 0.0
+        else:
+            draft = match[3] == "draft"
+        text = text[match.end() :].strip()
+    whole = f"{text}\n{rest}".strip()
+    return Command(verb=named or "fix", text=whole, base=base, max_cost=cost, draft=draft)

@@ -1,0 +1,138 @@
+"""The one comment that says how it stands. Its text is made from states by code; no model's word enters it."""
+
+import msgspec
+
+from harness.forge import Comment, Forge, ForgeError, Uncertain
+from harness.github.body import code, plain
+from harness.github.commands import HELP
+from harness.github.manifest import Manifest, dollars
+from harness.github.marker import Ledger, find, write
+from harness.github.outcome import GOOD, Ending, Result
+
+HEADINGS: dict[Ending, str] = {
+    "pr_opened": "A pull request with its proof is open",
+    "pr_updated": "The pull request has a new commit with its proof",
+    "pr_ready": "The pull request is ready for review",
+    "branch_pushed": "A branch was pushed",
+    "answered": "Answered",
+    "already_satisfied": "Nothing is left to do: what was asked for holds already",
+    "ignored": "Nothing to do",
+    "refused": "This was not started",
+    "gates_failed": "No pull request: the work could not be proven",
+    "budget_exhausted": "No pull request: the budget is used up",
+    "timed_out": "No pull request: the time is used up",
+    "blocked": "No pull request: it cannot be done so",
+    "blocked_by_policy": "The change was held back by the repository's rules",
+    "parked": "A person is asked",
+    "stale_head": "The branch moved while this was worked on",
+    "cancelled": "Cancelled",
+    "error": "This failed for reasons outside of the work",
+}
+
+
+class Tracker(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the comment stands: an issue or pull request, and the comment's id once there is one."""
+
+    number: int
+    comment: int = 0
+    url: str = ""
+
+
+def locate(forge: Forge, number: int, author: int = 0) -> Tracker:
+    """Our comment under `number`, if there is one: it carries our mark, and `author` (an account's id) wrote it."""
+    for each in reversed(forge.comments(number)):
+        if find(each.body) is not None and (not author or each.author.id == author):
+            return Tracker(number=number, comment=each.id, url=each.url)
+    return Tracker(number=number)
+
+
+def put(forge: Forge, tracker: Tracker, text: str, ledger: Ledger) -> Tracker:
+    """Write the comment: the one there is, or a new one. A request that was cut is looked after before it is
+    repeated, so that there is never a second comment."""
+    whole = f"{text}\n\n{write(ledger)}"
+    if tracker.comment:
+        return _at(tracker, forge.edit_comment(tracker.number, tracker.comment, whole))
+    try:
+        return _at(tracker, forge.comment(tracker.number, whole))
+    except Uncertain:
+        found = locate(forge, tracker.number)
+        if found.comment:
+            return _at(found, forge.edit_comment(found.number, found.comment, whole))
+        return _at(tracker, forge.comment(tracker.number, whole))
+
+
+def note(forge: Forge, number: int, text: str) -> Comment:
+    """A comment of its own, made once even when the answer to its request is lost."""
+    try:
+        return forge.comment(number, text)
+    except Uncertain:
+        stood = [each for each in forge.comments(number) if each.body.strip() == text.strip()]
+        return stood[-1] if stood else forge.comment(number, text)
+
+
+def working(reason: str, job: str, limits: str = "") -> str:
+    """What the comment says while the run is under way."""
+    lines = ["### Loopwright is working on this", "", f"- [x] admitted: {plain(reason)}", "- [ ] run"]
+    lines += [f"  - limits: {plain(limits)}"] if limits else []
+    lines += ["- [ ] publish", "", f"[the job]({job})" if job else ""]
+    return "\n".join(lines).rstrip()
+
+
+def progress(phase: str, iteration: int, gates: dict[str, bool], micro_usd: int, job: str) -> str:
+    """What it says while a run can report: the phase, the gates' lights, the cost."""
+    lights = ", ".join(f"{'✅' if green else '❌'} {code(name, 40)}" for name, green in gates.items())
+    return "\n".join(
+        [
+            "### Loopwright is working on this",
+            "",
+            f"- [ ] {plain(phase, 40)}, iteration {iteration}, {dollars(micro_usd)}"
+            + (f": {lights}" if lights else ""),
+            "",
+            f"[the job]({job})" if job else "",
+        ]
+    ).rstrip()
+
+
+def ended(result: Result, manifest: Manifest | None, job: str = "") -> str:
+    """What it says at the end: the outcome, its cause, the gates, the cost, the next step."""
+    mark = "✅" if result.ending in GOOD else "❌"
+    lines = [f"### {mark} {HEADINGS[result.ending]}", "", plain(result.reason, 600)]
+    if result.url:
+        lines += ["", f"Pull request: {result.url}"]
+    elif result.branch:
+        lines += ["", f"Branch: {code(result.branch)}"]
+    if manifest and manifest.gates:
+        lines += ["", "| gate | result |", "|---|---|"]
+        for gate in manifest.gates[:40]:
+            lines.append(f"| {plain(gate.name, 40)} | {'✅' if gate.green else '❌'} {plain(gate.summary, 120)} |")
+            lines += [f"| | {code(each, 120)} |" for each in (*gate.new_failures, *gate.violations)[:5]]
+    if manifest and manifest.question:
+        lines += ["", f"Question: {plain(manifest.question, 600)}"]
+    if result.next_step:
+        lines += ["", f"Next: {plain(result.next_step, 300)}"]
+    facts = []
+    if manifest:
+        facts += [f"{manifest.iterations} iterations", dollars(manifest.micro_usd), f"run {code(manifest.run, 40)}"]
+    facts += [f"[the job]({job})"] if job else []
+    return "\n".join([*lines, "", " · ".join(facts)]).rstrip()
+
+
+def help_text(unknown: str = "", near: str = "") -> str:
+    """The commands there are."""
+    first = f"There is no command {code(unknown, 30)}." + (f" Did you mean {code(near, 30)}?" if near else "")
+    return (f"{first}\n\n" if unknown else "") + HELP
+
+
+def react(forge: Forge, kind: str, number: int, comment: int, content: str) -> None:
+    """A reaction where the forge has them; one that cannot be given is no reason to fail."""
+    give = getattr(forge, "react", None)
+    if give is None:
+        return
+    try:
+        give(kind, number, comment, content)
+    except ForgeError:
+        return
+
+
+def _at(tracker: Tracker, comment: Comment) -> Tracker:
+    return Tracker(number=tracker.number, comment=comment.id, url=comment.url or tracker.url)
