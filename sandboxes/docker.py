@@ -13,13 +13,14 @@ import docker
 import docker.errors
 import requests
 
-from sandboxes import hardening, owner, reaper, rubbish, workspace
+from sandboxes import hardening, layer, owner, reaper, rubbish, workspace
 from sandboxes.base import WORKSPACE, Check, Sandbox, SandboxGone, SandboxUnavailable, Spec
 from sandboxes.connect import connect, is_cut, is_local, translated
 from sandboxes.container import Container
-from sandboxes.disk import Watch
+from sandboxes.disk import Watch, usage
 from sandboxes.fill import fill
 from sandboxes.frames import Line
+from sandboxes.holds import Holds
 from sandboxes.pod import BEATS, ENVIRONMENT, TTL, Pod
 from sandboxes.sidecars import Egress
 from sandboxes.stream import Stream, attach
@@ -45,6 +46,9 @@ class DockerEngine:
         self._lock = threading.Lock()
         self._connected: tuple[docker.APIClient, str] | None = None
         self._refusal = ""
+        self._sizes: dict[Path, int] = {}
+        self._packed: tuple[Path, bytes] | None = None
+        self._holds = Holds(self.home)
         self._removals = ThreadPoolExecutor(4, thread_name_prefix="sandbox-removal")
         self._pending: set[Future[None]] = set()
         self._swept = False
@@ -76,25 +80,42 @@ class DockerEngine:
         """0 on this machine, where the end of a process closes its containers' input, whatever ended it."""
         return 0 if is_local(self.client) else self._patience
 
-    def workspace_mode(self, seed: Path) -> tuple[workspace.Mode, str]:
-        """How the workspace is made for a seed, and why. A refusal of the engine is remembered."""
+    def overlays(self, seed: Path) -> tuple[bool, str]:
+        """Whether the seed can be the lower layer of an overlay, and why. The engine's first refusal is remembered."""
         if not is_local(self.client):
-            return "volume", "the engine is on another machine and cannot see the seed"
+            return False, "the engine is on another machine and cannot see the seed"
         if obstacle := self._refusal or workspace.overlay_obstacle(self.home, seed):
-            return "volume", obstacle
-        return "overlay", "the engine shares this machine's files"
+            return False, obstacle
+        return True, "the engine shares this machine's files"
+
+    def workspace_mode(self, spec: Spec) -> workspace.Mode:
+        """How the workspace of `spec` is made."""
+        if self.overlays(spec.seed)[0]:
+            return "overlay"
+        return workspace.second_best(spec, self._size(spec.seed))
+
+    def _size(self, seed: Path) -> int:
+        if seed not in self._sizes:
+            self._sizes[seed] = usage(seed)
+        return self._sizes[seed]
+
+    def _archive(self, seed: Path) -> bytes:
+        """The seed as an archive; the last one is kept, since a run opens many sandboxes on one."""
+        if self._packed is None or self._packed[0] != seed:
+            self._packed = seed, layer.archive(seed, self.uid, WORKSPACE.lstrip("/"))
+        return self._packed[1]
 
     @translated()
     def open(self, spec: Spec) -> Sandbox:
         """See `sandboxes.base.Engine.open`."""
         hardening.check(spec)
-        mode, _ = self.workspace_mode(spec.seed)
         try:
+            self._holds.take(spec.seed)
             try:
-                box = self._open(spec, mode)
+                box = self._open(spec, self.workspace_mode(spec))
             except workspace.OverlayRefused as refused:
                 self._refusal = str(refused)
-                box = self._open(spec, "volume")
+                box = self._open(spec, self.workspace_mode(spec))
         except requests.RequestException:  # an OSError by descent, and Docker's errors are of it
             raise
         except OSError as error:
@@ -132,6 +153,11 @@ class DockerEngine:
         for removal in list(self._pending):
             removal.result()
 
+    def close(self) -> None:
+        """Wait like `settle`, and stand on no seed any longer. The engine can still be used."""
+        self.settle()
+        self._holds.release()
+
     def _open(self, spec: Spec, mode: workspace.Mode) -> Sandbox:
         client = self.client
         marks = owner.labels(self.home, spec.run, spec.purpose, spec.workspace)
@@ -146,7 +172,10 @@ class DockerEngine:
                 fill(client, spec.image, space.volume, spec.seed, uid, marks)
                 space.filled.touch()
             joined = pod.network if pod else "none"
-            arguments = hardening.container(client, spec, space.volume, uid, self.cores, marks, joined)
+            image = layer.baked(client, spec.image, spec.seed, uid, marks) if space.mode == "layer" else ""
+            arguments = hardening.container(
+                client, spec, space.volume, uid, self.cores, marks, joined, space.mode, image
+            )
             container = client.create_container(**arguments)["Id"]
             stream = attach(client, container)
             try:
@@ -205,6 +234,8 @@ class DockerEngine:
             raise workspace.OverlayRefused(f"the workspace belongs to user {found} inside the container")
         if self.ttl:
             threading.Thread(target=box.live, args=(self.ttl / BEATS,), name="beat", daemon=True).start()
+        if space.mode == "tmpfs":
+            layer.unpack(box, self._archive(spec.seed))
         if pod:
             pod.ready()
         return box

@@ -22,6 +22,9 @@ API = (1, 41)
 FREE_GB = 5
 BUILD = "run `loopwright image build`"
 
+SECOND_BEST = "tmpfs for small trees, layer for large ones, volume for a maker's"
+"""How workspaces are made where overlays cannot be."""
+
 LOOK = """
 grep -E '^(Uid|CapEff|CapPrm|NoNewPrivs|Seccomp):' /proc/self/status
 echo "Memory: $(cat /sys/fs/cgroup/memory.max /sys/fs/cgroup/memory/memory.limit_in_bytes 2>/dev/null)"
@@ -104,9 +107,10 @@ def sandbox(engine: "DockerEngine", image: str) -> Iterator[Check]:
             engine.settle()
         told = dict(line.split(":", 1) for line in result.stdout.decode("utf-8", "replace").splitlines() if ":" in line)
         found = {name: value.split() for name, value in told.items()}
-        mode, why = engine.workspace_mode(seed)
+        stands, why = engine.overlays(seed)
         works = found.get("Workspace") == ["works"]
-        yield Check(name="workspace", ok=works, what=mode, why=why, fix="" if works else "see `docker info`")
+        what = "overlay" if stands else SECOND_BEST
+        yield Check(name="workspace", ok=works, what=what, why=why, fix="" if works else "see `docker info`")
         yield from limits(found, spec)
         yield from walls(found, engine.uid)
 

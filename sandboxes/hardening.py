@@ -39,6 +39,8 @@ VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 MB = 1 << 20
 SHM_MB = 64
 OPEN_FILES = 4_096
+LOOSE = ("/var/tmp", "/var/lock")  # noqa: S108 - the container's own
+"""What is writable by everybody in common images, besides /tmp."""
 INODES = 100_000
 """Files that may lie on each tmpfs: an inode costs kernel memory that no size limit counts."""
 
@@ -89,24 +91,34 @@ def container(
     cores: int,
     marks: Mapping[str, str],
     network: str = "none",
+    mode: str = "overlay",
+    image: str = "",
 ) -> dict[str, Any]:
     """The arguments of `create_container`. An engine refuses a limit over the `cores` it has.
 
-    `network` is `none`, or the name space of a pod, which has no network either.
+    `network` is `none`, or the name space of a pod, which has no network either. In the mode `tmpfs` the workspace is
+    in memory; in the mode `layer` it is in the image, whose root file system then is writable by its owners: for the
+    agent's user that is the workspace alone.
     """
     limits = spec.resources
+    places = tmpfs(limits, uid)
+    if mode == "tmpfs":
+        size = min(limits.disk_mb, limits.memory_mb // 2)
+        places[WORKSPACE] = f"rw,exec,mode=0755,uid={uid},gid={uid},size={size}m,nr_inodes={INODES},nosuid,nodev"
+    if mode == "layer":
+        places |= dict.fromkeys(LOOSE, f"rw,noexec,mode=1777,size=16m,nr_inodes={INODES},nosuid,nodev")
     host = client.create_host_config(
         auto_remove=True,
         cap_drop=["ALL"],
         cap_add=["SETUID", "SETGID", "KILL"],
         security_opt=["no-new-privileges:true"],
-        read_only=True,
+        read_only=mode != "layer" or spec.read_only,
         network_mode=network,
         runtime=spec.runtime or None,
         ipc_mode="private",
         log_config=LogConfig(type="none"),
-        tmpfs=tmpfs(limits, uid),
-        mounts=[Mount(WORKSPACE, volume, type="volume", read_only=spec.read_only, no_copy=True)],
+        tmpfs=places,
+        mounts=[Mount(WORKSPACE, volume, type="volume", read_only=spec.read_only, no_copy=True)] if volume else [],
         mem_limit=limits.memory_mb * MB,
         memswap_limit=limits.memory_mb * MB,
         nano_cpus=min(limits.millicpus, cores * 1_000) * 1_000_000,
@@ -118,7 +130,7 @@ def container(
         ],
     )
     return {
-        "image": spec.image,
+        "image": image or spec.image,
         "name": f"loopwright-{spec.run}-{spec.purpose}-{secrets.token_hex(4)}",
         "entrypoint": ["python3", "-I", "-S", "-c", payload()],
         "command": [],

@@ -171,7 +171,8 @@ def environment(
 def images(engine: Engine) -> tuple[Image, ...]:
     """All images of ours on the engine, newest first."""
     client, _ = parts(engine)
-    found = (describe(client, image["Id"]) for image in client.images(filters={"label": [KEY]}))
+    listed = client.images(filters={"label": [KEY]})
+    found = (describe(client, image["Id"]) for image in listed if image["Labels"][KEY])
     return tuple(sorted(found, key=lambda image: image.created, reverse=True))
 
 

@@ -9,7 +9,8 @@ from typing import Any
 import docker
 import docker.errors
 
-from sandboxes import rubbish, workspace
+from sandboxes import layer, rubbish, workspace
+from sandboxes.holds import unheld
 from sandboxes.owner import home_id, is_dead, label
 
 SEED_AGE = 3_600.0
@@ -60,18 +61,27 @@ def gc(client: docker.APIClient, home: Path, keep: frozenset[str] | None, seeds:
                 removed.append(f"volume {volume['Name']}")
         if seeds is not None:
             removed += unused_seeds(client, home, seeds)
+            before = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - SEED_AGE))
+            removed += layer.sweep(client, home_id(home), before)
     rubbish.empty(client, home)
     return tuple(removed)
 
 
 def unused_seeds(client: docker.APIClient, home: Path, seeds: Path) -> Iterator[str]:
-    """Throw away the directories in `seeds` that no overlay, of whatever home, has as its lower layer."""
+    """Throw away the directories in `seeds` that nothing stands on.
+
+    That is: no overlay, of whatever home, has it as its lower layer; no living process has opened a sandbox on it;
+    and nobody has asked for it of late (its ctime).
+    """
     options = [str((volume["Options"] or {}).get("o", "")) for volume in volumes(client, {})]
     for seed in sorted(seeds.resolve().iterdir()) if seeds.is_dir() else ():
         used = any(f"lowerdir={seed}," in option for option in options)
-        if seed.is_dir() and not used and time.time() - seed.stat().st_ctime > SEED_AGE:
-            rubbish.remove_tree(seed)
-            yield f"seed {seed}"
+        if used or not seed.is_dir() or time.time() - seed.stat().st_ctime <= SEED_AGE:
+            continue
+        with unheld(home, seed) as free:
+            if free:
+                rubbish.remove_tree(seed)
+                yield f"seed {seed}"
 
 
 def fence(client: docker.APIClient, marks: Mapping[str, str]) -> None:

@@ -1,4 +1,7 @@
-"""The writable tree of a sandbox: an overlay over the seed where the engine can, a filled volume where not.
+"""The writable tree of a sandbox: an overlay over the seed where the engine can, something slower where not.
+
+Without an overlay, a tree that has to outlive its container is a volume that is filled from the seed; one that is
+thrown away lies in memory if it is small, else in a layer of an image.
 
 Each workspace has a directory `<home>/work/<run>/<name>` with its owner's marks, and a volume of the engine. The
 seed is the lower layer: it is read, never written, and never removed while a volume stands on it.
@@ -20,7 +23,11 @@ from sandboxes import rubbish
 from sandboxes.base import SandboxUnavailable, Spec
 from sandboxes.owner import home_id
 
-Mode = Literal["overlay", "volume"]
+Mode = Literal["overlay", "volume", "tmpfs", "layer"]
+SHARE = 8
+"""A seed of up to an eighth of a sandbox's memory may lie in it: it counts, and so does what grows there."""
+TMPFS_MB = 64
+"""The largest seed that is sent into memory; more takes longer than a layer."""
 OVERLAY_OPTIONS = "index=off,redirect_dir=on,nosuid,nodev"
 """`redirect_dir` lets directories of the seed be renamed; `index=off` lets an upper outlive a remade seed."""
 MARKS = "owner.json"
@@ -58,6 +65,14 @@ def agent_uid() -> int:
     return os.getuid() or 1000
 
 
+def second_best(spec: Spec, size: int) -> Mode:
+    """How the tree of `spec` is made where overlays cannot be; `size` is the seed's, in bytes on the disk."""
+    if spec.workspace:
+        return "volume"
+    room = min(spec.resources.memory_mb // SHARE, TMPFS_MB) << 20
+    return "layer" if spec.read_only or size > room else "tmpfs"
+
+
 def overlay_obstacle(home: Path, seed: Path) -> str:
     """Why the seed cannot be the lower layer of an overlay here; empty when nothing is known against it."""
     for path in (home, seed):
@@ -79,6 +94,8 @@ def prepare(client: docker.APIClient, home: Path, spec: Spec, mode: Mode, marks:
             raise SandboxUnavailable("the seed is missing", f"{seed} is no directory", "make the seed again")
         if spec.workspace:
             check_seed(directory, seed)
+        if mode in ("tmpfs", "layer"):
+            return Workspace("", directory, False, mode, True)
         directory.mkdir(parents=True, exist_ok=True)
         (directory / MARKS).write_text(json.dumps({**marks, VOLUME: volume, SEED: str(seed)}))
         found = inspect(client, volume) if spec.workspace else None

@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from harness.repo import BaseRefused, RepoError, Store, discover, prune_seeds, resolve
+from harness.repo import BaseRefused, RepoError, Store, discover, resolve
 from tests.repo_support import (
     Object,
     adopted,
@@ -420,18 +420,41 @@ def test_times_are_ones_that_archives_can_hold(tmp_path: Path, when: str) -> Non
     assert 315532800 < mtime < time.time()
 
 
-def test_old_seeds_are_pruned(tmp_path: Path) -> None:
+def test_a_seed_tells_when_it_was_last_asked_for(tmp_path: Path) -> None:
     root = repository(tmp_path / "r")
-    repo, base, store = adopted(tmp_path / "home", root)
-    old = store.seed(base, UID)
-    save(root)
-    store.adopt(resolve(repo))
-    new = store.seed(resolve(repo), UID)
-    os.utime(old.with_name(f".{old.name}.lock"), (1, 1))
-    assert prune_seeds(tmp_path / "home", 3600) == 1
-    assert (old.exists(), new.exists()) == (False, True)
-    assert store.seed(base, UID) == old
-    assert old.is_dir()
+    _, base, store = adopted(tmp_path / "home", root)
+    before = store.seed(base, UID).stat()
+    time.sleep(0.02)
+    after = store.seed(base, UID).stat()
+    assert (after.st_ctime_ns > before.st_ctime_ns, after.st_mtime_ns) == (True, before.st_mtime_ns)
+
+
+def test_what_is_forgotten_is_gone_and_what_is_young_or_held_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = repository(tmp_path / "r")
+    _, base, store = adopted(tmp_path / "home", root)
+
+    def candidate(text: bytes) -> str:
+        blob = git(store.path, "hash-object", "-w", "--stdin", stdin=text).decode().strip()
+        tree = git(store.path, "mktree", stdin=b"100644 blob %s\tf\n" % blob.encode()).decode().strip()
+        return store.commit(tree, base.commit, "m")
+
+    kept, dropped, young = candidate(b"kept"), candidate(b"dropped"), candidate(b"young")
+    store.keep("one", 1, kept)
+    store.keep("two", 1, dropped)
+    point = store.checkpoint("two", store.tree(dropped), base.commit)
+    store.compact()
+    store.forget("two")
+    store.compact()
+    assert (store.runs(), store.tree(young) != "") == ({"one"}, True)
+    monkeypatch.setattr("harness.repo.store._FRESH", "now")
+    store.compact()
+    assert store.tree(kept)
+    assert store.tree(base.commit) == base.tree
+    for gone in (dropped, point, young):
+        with pytest.raises(RepoError):
+            store.tree(gone)
 
 
 # Commits and candidates

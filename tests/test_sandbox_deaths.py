@@ -153,7 +153,7 @@ def test_an_engine_over_tcp_and_the_day_its_line_breaks(
     monkeypatch.setenv("DOCKER_HOST", f"tcp://127.0.0.1:{relay.port}")
     remote = DockerEngine(tmp_path / "home")
     spec = Spec(image=docker_image.id, seed=docker_seed, run="remote", purpose="p", workspace="w")
-    assert remote.workspace_mode(docker_seed)[0] == "volume"
+    assert remote.workspace_mode(spec) == "volume"
     box = remote.open(spec)
     assert box.run("cat README; git status --porcelain").stdout == b"hello\n"
     box.write("kept", b"x" * 1_000_000)

@@ -91,7 +91,7 @@ def test_an_engine_behind_ssh(
     engine = DockerEngine(tmp_path / "home")
     client, how = engine.connection()
     assert (is_local(client), how, engine.ttl) == (False, f"DOCKER_HOST={far}", 60)
-    assert engine.workspace_mode(docker_seed)[0] == "volume"
+    assert not engine.overlays(docker_seed)[0]
     spec = Spec(image=docker_image.id, seed=docker_seed, run="far", purpose="p", workspace="w")
     with closing(engine.open(spec)) as box:
         assert box.run("cat README; git status --porcelain").stdout == b"hello\n"

@@ -2,15 +2,15 @@
 
 import os
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from sandboxes import reaper
-from sandboxes.base import Image, Sandbox, SandboxGone, SandboxUnavailable, Spec
+from sandboxes.base import Image, Resources, Sandbox, SandboxGone, SandboxUnavailable, Spec
 from sandboxes.docker import DockerEngine
 from sandboxes.owner import give
 from sandboxes.rubbish import remove_tree
@@ -31,9 +31,9 @@ def left(engine: DockerEngine) -> list[Path]:
     return [path for place in ("work", "rubbish") for path in (engine.home / place).rglob("*")]
 
 
-@pytest.fixture(params=["overlay", "volume"])
+@pytest.fixture(params=["overlay", "no overlay"])
 def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[DockerEngine]:
-    """Both ways to make a workspace: a home whose name mount options cannot carry forces the second."""
+    """With overlays and without: mount options cannot carry the name of the second home."""
     made = DockerEngine(tmp_path / ("home" if request.param == "overlay" else "ho,me"))
     yield made
     made.settle()
@@ -61,13 +61,6 @@ def test_a_named_workspace_outlives_its_container(engine: DockerEngine, docker_i
     again = DockerEngine(engine.home)
     with closing(again.open(spec)) as box:
         assert box.run(AFTER).stdout == DONE
-        box.write("more", b"1")
-    again.settle()
-    with closing(again.open(spec)) as box:
-        assert box.read("more") == b"1"
-    other = Spec(image=docker_image.id, seed=docker_seed, run="r1", purpose="maker", workspace="iteration-2")
-    with closing(again.open(other)) as box:
-        assert box.run("cat README").stdout == b"hello\n"
     again.discard("r1")
     assert (volumes(engine, "r1"), left(engine)) == ([], [])
     with closing(again.open(spec)) as box:
@@ -77,9 +70,10 @@ def test_a_named_workspace_outlives_its_container(engine: DockerEngine, docker_i
 
 
 def test_the_same_name_in_another_run_is_another_workspace(open_box: Opener) -> None:
-    one, two = open_box(run="one", workspace="w"), open_box(run="two", workspace="w")
+    one, two, three = (open_box(run=run, workspace=name) for run, name in (("one", "w"), ("two", "w"), ("one", "v")))
     one.write("mine", b"1")
     assert two.run("ls mine").exit_code != 0
+    assert three.run("ls mine").exit_code != 0
 
 
 def test_a_named_workspace_has_one_writer(open_box: Opener) -> None:
@@ -146,8 +140,8 @@ def test_a_seed_that_is_missing_or_of_another_owner(
     foreign = make_seed(tmp_path / "foreign", {"a": "b"})
     if os.geteuid() == 0:
         give(foreign, 1234)
-    mode, why = docker_engine.workspace_mode(foreign)
-    assert (mode, "does not belong" in why) == (("volume", True) if os.geteuid() == 0 else ("overlay", False))
+    stands, why = docker_engine.overlays(foreign)
+    assert (stands, "does not belong" in why) == (os.geteuid() != 0, os.geteuid() == 0)
     assert open_box(seed=foreign).run("echo mine > a; cat a; stat -c %u .").stdout.split()[0] == b"mine"
 
 
@@ -185,20 +179,68 @@ def test_what_the_agent_locks_is_removed_all_the_same(
     assert (volumes(engine, "locked"), left(engine)) == ([], [])
 
 
-def test_gc_leaves_seeds_that_carry_a_workspace(
-    docker_engine: DockerEngine, open_box: Opener, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_gc_leaves_seeds_that_carry_a_workspace_or_are_in_use(
+    docker_engine: DockerEngine, docker_image: Image, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    engine = DockerEngine(docker_engine.home)
     seeds = tmp_path / "seeds"
-    used, unused, young = (make_seed(seeds / name, {"a": name}) for name in ("used", "unused", "young"))
-    box = open_box(run="carried", workspace="w", seed=used)
-    assert docker_engine.gc(seeds=seeds) == ()
-    monkeypatch.setattr(reaper, "SEED_AGE", time.time() - young.stat().st_ctime + 0.0)
-    (young / "a").touch()
-    young.rename(seeds / "renamed")
-    young = (seeds / "renamed").rename(young)
+    used, named, unused = (make_seed(seeds / name, {"a": name}) for name in ("used", "named", "unused"))
+    spec = Spec(image=docker_image.id, seed=used, run="carried", purpose="p")
+    box = engine.open(spec)
+    engine.open(msgspec.structs.replace(spec, seed=named, workspace="w")).close()
+    engine.settle()
+    assert docker_engine.gc(seeds=seeds) == ()  # all of them were asked for of late
+    monkeypatch.setattr(reaper, "SEED_AGE", -1.0)
     assert docker_engine.gc(seeds=seeds) == (f"seed {unused}",)
     assert box.run("cat a").stdout == b"used"
     box.close()
+    engine.settle()
+    assert docker_engine.gc(seeds=seeds) == ()
+    engine.close()
+    assert docker_engine.gc(seeds=seeds) == (f"seed {used}",)
     docker_engine.discard("carried")
-    monkeypatch.setattr(reaper, "SEED_AGE", -1.0)
-    assert docker_engine.gc(seeds=seeds) == (f"seed {used}", f"seed {young}")
+    assert docker_engine.gc(seeds=seeds) == (f"seed {named}",)
+
+
+LOOSE = """
+find / -xdev -writable ! -type l ! -path '/proc/*' ! -path '/w*' 2>/dev/null | while read -r place; do
+  grep -q " $place " /proc/mounts || echo "$place"
+done
+"""
+"""What the agent can write to and is neither the workspace nor a mount of its own."""
+
+
+def test_without_overlays_a_tree_lies_in_memory_or_in_a_layer(
+    tmp_path: Path, docker_image: Image, docker_seed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = DockerEngine(tmp_path / "ho,me")
+    small = Resources(memory_mb=64, tmp_mb=16)
+    large = make_seed(tmp_path / "large", {"big": "x" * 9_000_000, "README": "hello\n"})
+    spec = Spec(image=docker_image.id, seed=docker_seed, run="second", purpose="p", resources=small)
+    asked = {
+        "tmpfs": spec,
+        "layer": msgspec.structs.replace(spec, seed=large),
+        "volume": msgspec.structs.replace(spec, workspace="w"),
+    }
+    for mode, each in asked.items():
+        assert engine.workspace_mode(each) == mode
+        for _ in range(2):  # the second finds what the first has made
+            with closing(engine.open(each)) as box:
+                assert box.run("git status --porcelain; cat README").stdout == b"hello\n"
+                assert box.run("touch new; ls new", timeout=20).exit_code == 0 or mode == "volume"
+                assert box.run("touch /etc/x /usr/x /x /opt/x").exit_code != 0
+                assert box.run(LOOSE).stdout == b""
+                box.run("rm -f new")
+    full = msgspec.structs.replace(spec, resources=Resources(memory_mb=64, tmp_mb=16, disk_mb=16))
+    with closing(engine.open(full)) as box:
+        assert b"No space left on device" in box.run("cat /dev/zero > /w/fill").stdout
+    read_only = msgspec.structs.replace(spec, read_only=True)
+    assert engine.workspace_mode(read_only) == "layer"
+    with closing(engine.open(read_only)) as box:
+        assert b"Read-only file system" in box.run("touch /w/new").stdout
+        assert box.run("cat README").stdout == b"hello\n"
+    engine.settle()
+    monkeypatch.setattr(reaper, "SEED_AGE", -2.0)
+    assert sorted(line.split()[0] for line in engine.gc(seeds=tmp_path / "none")) == ["layer", "layer"]
+    engine.discard("second")
+    assert (volumes(engine, "second"), left(engine)) == ([], [])

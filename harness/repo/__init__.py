@@ -26,7 +26,7 @@ from harness.repo.intake import Received
 from harness.repo.packfile import Intake
 from harness.repo.scripts import export_script, import_script, script_failed, split_export
 from harness.repo.source import Base, Notice, Repository, discover, resolve
-from harness.repo.store import Store, prune_seeds
+from harness.repo.store import Store
 from harness.repo.trees import Change, Stat
 
 __all__ = [
@@ -58,7 +58,6 @@ __all__ = [
     "export_script",
     "free_branch",
     "import_script",
-    "prune_seeds",
     "publish",
     "resolve",
     "script_failed",

@@ -78,8 +78,9 @@ def build(store: Place, seeds: Path, commit: str, uid: int) -> Path:
     seed = seeds / key(commit, uid)
     lock = seeds / f".{seed.name}.lock"
     with locked(lock):
-        os.utime(lock)
         if seed.is_dir():
+            times = seed.stat()
+            os.utime(seed, ns=(times.st_atime_ns, times.st_mtime_ns))  # its ctime: when it was last asked for
             return seed
         half = seeds / f".{seed.name}.building"
         if half.exists():
@@ -209,18 +210,3 @@ def _give(half: Path, owner: int) -> None:
     for _, directories, files, here in os.fwalk(half):
         for each in directories + files:
             os.chown(each, owner, owner, dir_fd=here, follow_symlinks=False)
-
-
-def prune(seeds: Path, before: float) -> int:
-    """Remove the seeds nobody asked for since `before` (seconds since 1970), and return how many."""
-    count = 0
-    for lock in seeds.glob(".*.lock"):
-        name = lock.name[1:].removesuffix(".lock")
-        with locked(lock):
-            if lock.stat().st_mtime >= before:
-                continue
-            for left in (seeds / name, seeds / f".{name}.building"):
-                if left.is_dir():
-                    shutil.rmtree(left)
-                    count += 1
-    return count

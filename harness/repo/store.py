@@ -6,7 +6,6 @@ Self-contained: it borrows no objects, so the user may gc, rewrite or delete the
 
 import re
 import tempfile
-import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -21,6 +20,9 @@ from harness.repo.source import Base, Repository
 _RUN = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 _MANY_PACKS = 50
 """git's own gc.autoPackLimit: more packs than this make every look-up slow."""
+
+_FRESH = "2.hours.ago"
+"""Objects younger than this may belong to a candidate that has no ref yet."""
 
 _CONFIG = """\
 [core]
@@ -151,6 +153,13 @@ class Store:
             held = run(self.place, "for-each-ref", "--format=delete %(refname)", *kinds)
             run(self.place, "update-ref", "--stdin", stdin=held)
 
+    def compact(self) -> None:
+        """Pack what is referred to, and drop what has not been for two hours: no intake takes that long."""
+        with locked(self._lock):
+            _drop_locks(self.path)
+            run(self.place, "repack", "-A", "-d", "-q", f"--unpack-unreachable={_FRESH}", seconds=1800)
+            run(self.place, "prune", f"--expire={_FRESH}", seconds=1800)
+
     def checkout(self, commit: str, where: Path, branch: str) -> None:
         """A clone of its own with `commit` checked out on `branch`, at `where`, for a person; see `seed.lay_out`."""
         seed.lay_out(self.place, where, _id(commit), branch)
@@ -200,12 +209,6 @@ class Store:
         wanted = f"{_id(tip)}\n^{_id(have)}\n^{have}^{{tree}}\n".encode()
         flags = ("--revs", "--thin", "--stdout", "-q", "--delta-base-offset")
         return run(self.place, "pack-objects", *flags, stdin=wanted)
-
-
-def prune_seeds(home: Path, unused_seconds: float) -> int:
-    """Remove the seeds that no run asked for in `unused_seconds`, and return how many. A seed that a living
-    sandbox is mounted on must not be old: ask with more than the longest run."""
-    return seed.prune(home.absolute() / "seeds", time.time() - unused_seconds)
 
 
 def make_bare(path: Path) -> None:
