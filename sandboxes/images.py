@@ -177,8 +177,9 @@ def images(engine: Engine) -> tuple[Image, ...]:
 
 
 @translated()
-def prune(engine: Engine, keep: frozenset[str] = frozenset()) -> tuple[Image, ...]:
-    """Remove images that would not be found again: old bases and what stands on them. Returns what went.
+def prune(engine: Engine, keep: frozenset[str] = frozenset(), *, dry: bool = False) -> tuple[Image, ...]:
+    """Remove images that would not be found again: old bases and what stands on them. Returns what went or, with
+    `dry`, what would go.
 
     The ids in `keep` stay (runs that are to be resumed were begun on them), and so does what is in use.
     """
@@ -195,7 +196,8 @@ def prune(engine: Engine, keep: frozenset[str] = frozenset()) -> tuple[Image, ..
         if image.id in keep or (image.id not in stale and base not in stale and base in present):
             continue
         with contextlib.suppress(docker.errors.APIError):
-            client.remove_image(image.id, force=True)
+            if not dry:
+                client.remove_image(image.id, force=True)
             gone.append(image)
     return tuple(gone)
 

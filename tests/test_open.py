@@ -6,9 +6,9 @@ import pytest
 from click.testing import CliRunner
 
 from harness.cli.app import cli
-from harness.events import CandidateMade, DiffStat, IterationFinished, IterationStarted
+from harness.events import CandidateMade, DiffStat, IterationFinished, IterationStarted, RunFinished
 from harness.journal import Journal
-from harness.repo import export_script, split_export
+from harness.repo import Store, discover, export_script, split_export
 from tests.journal_support import created
 from tests.repo_support import (
     TRAPPED_ATTRIBUTES,
@@ -115,3 +115,30 @@ def test_nothing_that_exists_is_overwritten(tmp_path: Path, taken: str) -> None:
     assert type(result.exception).__name__ == "PlaceTaken"
     assert place.is_symlink() or not place.is_dir() or not list(place.iterdir())
     assert not (tmp_path / "elsewhere").exists()
+
+
+def test_gc_forgets_candidates_of_runs_that_are_gone_or_old(tmp_path: Path) -> None:
+    opened = Opened(tmp_path, green=True)
+    store = Store(opened.home, discover(opened.root))
+    store.checkpoint("r1", opened.tree, opened.base.commit)
+    store.keep("erased", 1, opened.commit)
+
+    def gc(*args: str) -> list[str]:
+        done = CliRunner().invoke(cli, ["gc", *args], env={"LOOPWRIGHT_HOME": str(opened.home)})
+        assert done.exit_code == 0, done.output
+        return done.output.splitlines()
+
+    assert gc() == ["removed candidates of erased", "1 things removed"]
+    assert gc("--older", "0") == ["nothing to remove"]  # it has not ended, so it can be resumed
+    journal = Journal(opened.home / "journal.db")
+    journal.append("r1", journal.state("r1").epoch, RunFinished(outcome="stuck", reason="r", exit_code=1, next_step=""))
+    assert gc("--older", "1") == ["nothing to remove"]
+    assert opened("r1", str(tmp_path / "still"))[0] == 0
+    assert gc("--older", "0") == ["removed candidates of r1", "1 things removed"]
+    assert store.runs() == frozenset()
+
+
+def test_old_images_are_named_before_they_go(tmp_path: Path) -> None:
+    done = CliRunner().invoke(cli, ["image", "prune", "--dry-run"], env={"LOOPWRIGHT_HOME": str(tmp_path / "home")})
+    assert done.exit_code == 0, done.output
+    assert all(line.startswith(("would remove ", "nothing to remove")) for line in done.output.splitlines())

@@ -8,8 +8,7 @@ import click
 
 from harness.config import places
 from harness.events import CommandReceived
-from harness.exits import LIMIT
-from harness.journal import Journal, Summary
+from harness.journal import Journal
 
 HEARD = 2.0
 """Seconds for which a command waits to be acknowledged; a run hears of it between two steps."""
@@ -90,21 +89,13 @@ def _undo(journal: Journal, run: str) -> None:
 
 @click.command()
 @click.option("--all", "everything", is_flag=True, help="Also workspaces of interrupted runs, and all seeds.")
-def gc(everything: bool) -> None:
+@click.option("--older", "days", type=click.IntRange(0), help="Also candidates of runs that ended so many days ago.")
+def gc(everything: bool, days: int | None) -> None:
     """Remove containers, volumes and directories of dead runs. Interrupted runs stay resumable unless --all."""
-    from harness.loop import engine_of
+    from harness.loop.tidy import tidy
 
     where = places()
-    journal = Journal(where.home / "journal.db")
-    keep = frozenset(
-        row.run for row in journal.runs() if journal.is_held(row.run) or (_goes_on(row) and not everything)
-    )
-    removed = engine_of(where).gc(keep, where.home / "seeds" if everything else None)
+    removed = tidy(where, Journal(where.home / "journal.db"), everything=everything, days=days)
     for name in removed:
         click.echo(f"removed {name}")
     click.echo(f"{len(removed)} things removed" if removed else "nothing to remove")
-
-
-def _goes_on(row: Summary) -> bool:
-    """Whether `resume` would go on in the run's work tree."""
-    return row.outcome in (None, "cancelled", "failed") or row.exit_code == LIMIT
