@@ -25,7 +25,7 @@ from gates.globs import matches
 from gates.naming import is_required, is_test
 
 if TYPE_CHECKING:
-    from gates.kinds import KINDS, cache_key, kind, order, run
+    from gates.kinds import KINDS, Seen, cache_key, kind, order, ready, run
     from gates.protection import PROTECTED
 
 __all__ = [
@@ -39,6 +39,7 @@ __all__ = [
     "GateUnknown",
     "Room",
     "Rules",
+    "Seen",
     "Severity",
     "Status",
     "Violation",
@@ -55,11 +56,12 @@ __all__ = [
     "new_failures",
     "old_failures",
     "order",
+    "ready",
     "run",
     "score",
 ]
 
-_LATE = dict.fromkeys(("KINDS", "cache_key", "kind", "order", "run"), "gates.kinds")
+_LATE = dict.fromkeys(("KINDS", "Seen", "cache_key", "kind", "order", "ready", "run"), "gates.kinds")
 _LATE["PROTECTED"] = "gates.protection"
 
 

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import msgspec
 
@@ -13,6 +14,7 @@ from harness.exits import ENVIRONMENT
 from harness.loop.endings import Ended
 from harness.loop.exchange import put
 from harness.loop.run import Run
+from harness.loop.side_by_side import side_by_side, width
 from sandboxes.base import Sandbox
 
 
@@ -52,7 +54,6 @@ def diff_of(run: Run, candidate: CandidateMade) -> Diff:
 
 def _judge(run: Run, place: Place, n: int, tree: str, diff: Diff) -> Generator[Event, None, None]:
     done = run.state.baseline if place == "base" else _results(run, n)
-    opened: list[SandboxOpened | SandboxClosed] = []
     room = Room(
         base=run.base.tree,
         head=tree,
@@ -61,26 +62,48 @@ def _judge(run: Run, place: Place, n: int, tree: str, diff: Diff) -> Generator[E
         file=run.store.file,
         paths=run.store.paths,
         compose=run.store.compose,
-        open=lambda wanted: _clean_room(run, wanted, opened),
+        open=lambda wanted: _clean_room(run, wanted, []),
         baseline={} if place == "base" else run.state.baseline,
         entries=run.store.entries,
         message=run.goal.text,
     )
-    for gate in gates.order(run.gates):
+    todo = []
+    for gate in gates.order(run.gates, _seen(run)):
         if gate.name in done and done[gate.name].status not in ("error", "timeout"):
             continue
         key = cache_key(gate, room, _environment(run))
         known = run.recall(key)
         if known is not None and known.result is not None:
             yield _finish(run, place, n, gate, tree, key, known.result, cached=True)
+        else:
+            todo.append((gate, key))
+    for step in side_by_side(todo, partial(_one, run, room), width(run.config.sandbox.cpus)):
+        if isinstance(step, Gate):
+            yield GateStarted(place=place, iteration=n, gate=step.name, tree=tree)
             continue
-        yield GateStarted(place=place, iteration=n, gate=gate.name, tree=tree)
-        result = gates.run(gate, room)
-        if result.died and run.cancel.cause is None:  # the room's death says nothing about the tree: once more
-            result = gates.run(gate, room)
+        gate, key, (result, opened) = step
         yield from opened
-        opened.clear()
         yield _finish(run, place, n, gate, tree, key, result, cached=False)
+
+
+def _one(run: Run, room: Room, gate: Gate) -> tuple[GateResult, list[SandboxOpened | SandboxClosed]]:
+    """Run one gate, in whatever thread; with the events of its rooms."""
+    opened: list[SandboxOpened | SandboxClosed] = []
+    room = msgspec.structs.replace(room, open=lambda wanted: _clean_room(run, wanted, opened))
+    result = gates.run(gate, room)
+    if result.died and run.cancel.cause is None:  # the room's death says nothing about the tree: once more
+        result = gates.run(gate, room)
+    return result, opened
+
+
+def _seen(run: Run) -> dict[str, gates.Seen]:
+    """What this run knows of its gates: their time, and how often their candidates were red."""
+    known = {name: gates.Seen(result.micros, 0, 0) for name, result in run.state.baseline.items()}
+    for iteration in run.state.iterations:
+        for name, event in iteration.gates.items():
+            before = known.get(name, gates.Seen(0, 0, 0))
+            known[name] = gates.Seen(event.micros or before.micros, before.times + 1, before.red + (not event.green))
+    return known
 
 
 def _results(run: Run, n: int) -> dict[str, GateResult]:
