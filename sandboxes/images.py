@@ -158,7 +158,7 @@ def environment(
             return found
         labels = {KIND: "environment", KEY: key, SOURCE: " && ".join(setup), BASE_ID: base.id}
         script = "".join(f"echo {shlex.quote('$ ' + line)}\n(\n{line}\n) </dev/null\n" for line in setup)
-        with copied(client, home, base, seed) as mount, way_out(engine, base.id, seed, allow, log) as way:
+        with copied(client, home, base, seed) as mount, way_out(engine, base.id, allow, log) as way:
             made = bake(
                 client, home, base.id, script, labels=labels, log=log, mounts=[mount], workdir=WORKSPACE,
                 untouched=TOOLS_HOME, way=way,
@@ -232,8 +232,9 @@ def pull(client: docker.APIClient, log: Log, reference: str) -> tuple[str, str] 
 def find(client: docker.APIClient, key: str) -> Image | None:
     """The newest image made from exactly this, and not one that somebody built on top of it."""
     for image in sorted(client.images(filters={"label": [f"{KEY}={key}"]}), key=created, reverse=True):
-        layers = str(layers_of(client, image["Id"]))
-        if (image["Labels"] or {}).get(LAYERS, layers) == layers:
+        ours = any(str(tag).startswith(f"{REPOSITORY}:") for tag in image["RepoTags"] or ())
+        layers = (image["Labels"] or {}).get(LAYERS)
+        if ours if layers is None else layers == str(layers_of(client, image["Id"])):
             return describe(client, image["Id"])
     return None
 

@@ -2,7 +2,6 @@
 
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from urllib.parse import urlsplit
 
 from sandboxes import owner
@@ -20,7 +19,7 @@ INDEXES = (
 
 
 @contextlib.contextmanager
-def way_out(engine: Engine, image: str, seed: Path, allow: Sequence[str] | None, log: Log) -> Iterator[Way]:
+def way_out(engine: Engine, image: str, allow: Sequence[str] | None, log: Log) -> Iterator[Way]:
     """What set-up commands reach: nothing, or named hosts through a proxy. What is denied is logged.
 
     Behind a proxy of the machine's own there is no telling where a name leads, so that one does the choosing.
@@ -36,7 +35,7 @@ def way_out(engine: Engine, image: str, seed: Path, allow: Sequence[str] | None,
     if not isinstance(engine, DockerEngine):
         raise AssertionError("parts() has seen to it")
     hosts = tuple(dict.fromkeys((*allow, *indexes(settings))))
-    spec = Spec(image=image, seed=seed, run="images", purpose="build", allow=hosts)
+    spec = Spec(image=image, seed=engine.home, run="images", purpose="build", allow=hosts)
     pod = engine.pod(spec, owner.labels(engine.home, spec.run, spec.purpose, None))
     if pod is None:
         raise AssertionError("a spec with hosts has a pod")

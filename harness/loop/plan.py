@@ -67,6 +67,7 @@ def plan(wish: Wish, places: Places, cleaner: Cleaner) -> Plan:
     store = Store(places.home, repository)
     store.adopt(base)
     config, source = settle(lambda path: store.file(base.tree, path), places.settings, wish.overrides)
+    config = surroundings.developed(config, lambda path: store.file(base.tree, path))
     surroundings.check(config.sandbox, source)
     goal = Goal(
         text=text,

@@ -15,12 +15,13 @@ import sandboxes
 from gates import Rules
 from harness.clean import Cleaner
 from harness.config import Config, ConfigError, Places
+from harness.config.devcontainer import IMAGE
 from harness.events import Event, GateFinished, NotesInjected, Role, RunCreated
 from harness.goal import MICRO, Limits
 from harness.journal import Journal, State
 from harness.loop.plan import Plan, Settings
 from harness.loop.run import Run, Voice
-from harness.loop.surroundings import in_setup, pinned
+from harness.loop.surroundings import dockerfile, in_setup, pinned
 from harness.loop.tape import Recorded, Tape
 from harness.loop.wishes import unsaid
 from harness.memory import Note, Shelf, select
@@ -158,7 +159,8 @@ def warm(run: Run) -> None:
 def image_of(engine: sandboxes.Engine, plan: Plan, log: Callable[[str], None]) -> str:
     """The id of the image that every sandbox of the run is made of."""
     table = plan.settings.config.sandbox
-    base = base_image(engine, log) if table.image == "auto" else named_image(engine, table.image, log)
+    named = dockerfile(engine, table, plan.store, plan.base.tree, log) if table.image == IMAGE else table.image
+    base = base_image(engine, log) if named == "auto" else named_image(engine, named, log)
     if not table.setup:
         return base.id
     wanted = [

@@ -5,7 +5,9 @@ from collections.abc import Callable, Iterable, Iterator
 import msgspec
 
 from harness.config import Config, ConfigError, SandboxTable
+from harness.config.devcontainer import IMAGE, devcontainer
 from harness.events import Event, HostDenied, ServiceEnded, ServiceStarted
+from harness.repo import Store
 from sandboxes import Denied, Engine, News, Sandbox, Service, ServiceDown, ServiceUp
 from sandboxes.network import REGISTRIES, parse
 
@@ -26,6 +28,40 @@ def check(table: SandboxTable, source: str) -> None:
     for port in ports:
         if ports.count(port) > 1:
             raise ConfigError(f"two services want port {port}", "they share one localhost", "configure one elsewhere")
+
+
+def developed(config: Config, file: Callable[[str], bytes | None]) -> Config:
+    """The configuration with what the repository's devcontainer.json says, where that is what it asks for.
+
+    Its Dockerfile, if it has one, stays behind the image's name until it is built. Raises `ConfigError`.
+    """
+    table = config.sandbox
+    if table.image != IMAGE:
+        return config
+    found = devcontainer(file)
+    table = msgspec.structs.replace(
+        table, image=found.image or IMAGE, env={**found.env, **table.env}, setup=(*found.setup, *table.setup)
+    )
+    return msgspec.structs.replace(config, sandbox=table)
+
+
+def dockerfile(engine: Engine, table: SandboxTable, store: Store, tree: str, log: Callable[[str], None]) -> str:
+    """A reference of the image that the base commit's devcontainer Dockerfile makes. Raises `ImageFailed`."""
+    from sandboxes.build import built_image
+
+    found = devcontainer(lambda path: store.file(tree, path))
+    below = f"{found.context}/" if found.context else ""
+    inside = {path: entry for path, entry in store.entries(tree).items() if path.startswith(below)}
+    files = ((path.removeprefix(below), store.file(tree, path), entry) for path, entry in inside.items())
+    return built_image(
+        engine,
+        ((path, data, entry.startswith("100755")) for path, data, entry in files if data is not None),
+        found.dockerfile.removeprefix(below),
+        args=found.args,
+        target=found.target,
+        allow=in_setup(table),
+        log=log,
+    )
 
 
 def wrong_host(entry: str) -> str:
