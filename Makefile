@@ -31,11 +31,15 @@ image: install docker ## build the base image unless it is there
 demo: image ## the whole loop on a sample repository; no API key needed
 	@$(BIN)/python -m demo
 
-lint: install ## ruff, mypy, the rooms' contract
+lint: install ## ruff, mypy, the rooms' contract, the workflows
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache
+	@$(BIN)/check-jsonschema -q --builtin-schema vendor.github-actions action.yml actions/*/action.yml
+	@$(BIN)/check-jsonschema -q --builtin-schema vendor.github-workflows .github/workflows/*.yml examples/workflows/*.yml
+	@$(BIN)/check-jsonschema -q --builtin-schema custom.github-workflows-require-timeout .github/workflows/*.yml
+	@$(BIN)/zizmor --offline --no-progress -q action.yml actions .github/workflows
 
 test: lint image ## every check and every test
 	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal

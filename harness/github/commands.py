@@ -44,9 +44,9 @@ def parse(body: str, name: str = "/loopwright") -> Command | None:
     The command is the comment's first word: after blank lines at most, at the beginning of its line (so neither
     quoted, fenced, nor in a list or an indented block), and followed by white space or the end.
     """
-    first, _, rest = body.replace("\r\n", "\n").lstrip("\n \t").partition("\n")
-    start = body.replace("\r\n", "\n")
-    indent = len(start.lstrip("\n")) - len(start.lstrip("\n").lstrip(" \t"))
+    start = re.sub(r"\A(?:[ \t]*\n)+", "", body.replace("\r\n", "\n")).expandtabs(4)
+    first, _, rest = start.lstrip(" ").partition("\n")
+    indent = len(start) - len(start.lstrip(" "))
     if indent > 3 or not re.match(re.escape(name) + r"(?=\s|$)", first):
         return None
     words = first[len(name) :].strip()

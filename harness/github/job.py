@@ -13,12 +13,13 @@ from harness.github import actions, answers, manifest, options, tracker
 from harness.github.actions import Runner
 from harness.github.admission import Policy
 from harness.github.body import plain
+from harness.github.deliver import Moved
 from harness.github.leaks import safe
 from harness.github.manifest import Manifest
 from harness.github.outcome import Result
 from harness.github.publish import Job, finish
 from harness.github.snapshot import Context, goal_text, take
-from harness.github.ticket import Ticket, decide, open_comment
+from harness.github.ticket import Ticket, decide, ledger_of, open_comment
 from harness.github.trigger import Trigger, read
 from harness.github.visible import one_line
 from harness.goal import Criterion
@@ -111,7 +112,7 @@ def goal(begun: Begun, room: Path) -> Asked:
     (begun.bundle / manifest.CONTEXT).write_bytes(context.encoded())
     command = trigger.command
     branch = (command.base if command else "") or actions.given("base-branch", "", begun.environ)
-    wanted = ticket.head or f"refs/heads/{branch or github.default_branch()}"
+    wanted = _head(begun) or f"refs/heads/{branch or github.default_branch()}"
     remote = Remote(url=github.remote[0], auth=github.remote[1])
     repository, base = fetch(remote, wanted, room / f"{begun.runner.run}-{begun.runner.attempt}.git", DEPTH)
     number = trigger.number if trigger.kind == "issue" else 0
@@ -123,6 +124,18 @@ def goal(begun: Begun, room: Path) -> Asked:
         overrides=options.overrides(begun.environ, command.max_cost if command else 0.0),
         source=f"issue#{number}" if number else f"{trigger.kind}#{ticket.number}",
     )
+
+
+def _head(begun: Begun) -> str:
+    """Where a pull request stands now: as the gate saw it, or where a run of ours has brought it since."""
+    ticket = _ticket(begun)
+    if not ticket.pull:
+        return ticket.head
+    pull = begun.github.pull(ticket.pull)
+    ledger = ledger_of(begun.github, pull)
+    if pull.head != ticket.head and (ledger is None or ledger.head != pull.head):
+        raise Moved(f"the branch {pull.branch} moved while this waited", f"it is at {pull.head[:12]}", "ask again")
+    return pull.head
 
 
 def bundle(begun: Begun, state: State, records: Iterable[Record], gates: tuple[Gate, ...], store: Store) -> Manifest:

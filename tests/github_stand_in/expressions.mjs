@@ -1,0 +1,31 @@
+// Evaluates the `if:` lines of our workflows with GitHub's own evaluator against payloads, and prints the results.
+//   npm install --prefix DIR @actions/expressions@0.3.61
+//   node expressions.mjs DIR < cases.json > tests/data/github_conditions.json
+import {createRequire} from "module";
+import {pathToFileURL} from "url";
+import fs from "fs";
+const require = createRequire(pathToFileURL(process.argv[2] + "/"));
+const at = pathToFileURL(process.argv[2] + "/node_modules/@actions/expressions/dist/index.js");
+const {Lexer, Parser, Evaluator, data} = await import(at);
+const convert = (v) => {
+  if (v === null || v === undefined) return new data.Null();
+  if (typeof v === "boolean") return new data.BooleanData(v);
+  if (typeof v === "number") return new data.NumberData(v);
+  if (typeof v === "string") return new data.StringData(v);
+  if (Array.isArray(v)) return new data.Array(...v.map(convert));
+  const d = new data.Dictionary();
+  for (const [key, value] of Object.entries(v)) d.add(key, convert(value));
+  return d;
+};
+const {expressions, contexts} = JSON.parse(fs.readFileSync(0, "utf8"));
+const results = {};
+for (const [name, expression] of Object.entries(expressions)) {
+  results[name] = contexts.map((context) => {
+    const dict = convert(context);
+    const tokens = new Lexer(expression).lex().tokens;
+    const tree = new Parser(tokens, Object.keys(context), []).parse();
+    const found = new Evaluator(tree, dict).evaluate();
+    return found.kind === data.Kind.Boolean ? found.value : !(found.kind === data.Kind.Null || found.value === "" || found.value === 0);
+  });
+}
+console.log(JSON.stringify(results));
