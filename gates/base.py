@@ -152,8 +152,8 @@ class Room(msgspec.Struct, frozen=True, kw_only=True):
     """tree id -> a fresh throw-away sandbox whose workspace is exactly that tree."""
     baseline: Mapping[str, GateResult]
     """What each gate found at base, by gate name; empty while the base itself is judged."""
-    flaky: frozenset[str] = frozenset()
-    """Tests that earlier runs found to be flaky."""
+    flaky: Callable[[str], bool] = lambda test: False
+    """Whether earlier runs found a test to be flaky."""
     entries: Callable[[str], Mapping[str, str]] | None = None
     """tree id -> path -> mode and object id: what names the part of a tree that a gate looks at."""
     root: str = WORKSPACE

@@ -19,7 +19,7 @@ def excuse(nodes: Sequence[str], room: Room, tree: str, how: Invocation) -> list
     depends on the order of the tests is not taken for chance. On base, for what fails on the candidate each time:
     it passed there once, and now fails there. A repetition that has no result excuses nothing.
     """
-    tried = list(nodes) if len(nodes) <= MOST else [node for node in nodes if node in room.flaky]
+    tried = list(nodes) if len(nodes) <= MOST else [node for node in nodes if room.flaky(node)][:MOST]
     if not tried:
         return []
     steady = _again(tried, room, tree, how, until="passed")

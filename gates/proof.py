@@ -1,12 +1,17 @@
 """The gate `proof`: new and changed tests must fail on base's source, or they prove nothing."""
 
+import msgspec
+
 from gates import process, testing, trees
 from gates.base import Gate, GateResult, Room, Violation
 from gates.contents import Oversized, content
+from gates.mutation import survey
 from gates.own import changed_tests, own_tests
-from gates.process import TestRun
+from gates.process import Invocation, TestRun
 from gates.source import Unreadable, meaning, outline, parse
+from gates.trees import Layout
 
+NO_TESTS = "there are no new or changed tests"
 PROVES, NOTHING, CANNOT = "proves", "proves nothing", "cannot run at base"
 
 
@@ -14,13 +19,30 @@ def proof(gate: Gate, room: Room) -> GateResult:
     """Run the candidate's new and changed tests on its own tree and on base's source. Raises `SandboxGone`.
 
     One note a test: `proves` (fails at base, passes on the candidate), `proves nothing` (passes at base as well; a
-    warning), `cannot run at base` (it needs what base does not have, so base says nothing about it).
+    warning), `cannot run at base` (it needs what base does not have, so base says nothing about it). With
+    `mutation`, one failure for each mutant of the changed lines that no test notices.
     """
     sides = trees.layout(room)
-    changed = changed_tests(room, sides) if room.baseline else frozenset()
-    if not any(path.endswith(".py") for path in changed):
-        return _result(gate, "there are no new or changed tests")
+    if not room.baseline:
+        return _result(gate, NO_TESTS)
     how = process.invocation(sides.config, gate.command, gate.timeout, room.paths(room.head), root=room.root)
+    found = _tests(gate, room, sides, how)
+    if not gate.mutation:
+        return found
+    mutated = survey(room, sides, how)
+    failures = mutated.failures()
+    return msgspec.structs.replace(
+        found,
+        status="fail" if failures else "pass" if mutated.killed else found.status,
+        summary=f"{found.summary}; {mutated.summary}",
+        failures=failures,
+    )
+
+
+def _tests(gate: Gate, room: Room, sides: Layout, how: Invocation) -> GateResult:
+    """What the new and changed tests show."""
+    if not any(path.endswith(".py") for path in changed_tests(room, sides)):
+        return _result(gate, NO_TESTS)
     own = own_tests(room, sides, how, trees.exact(room, sides))
     new = _new(own, room)
     if not new:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from gates import Gate, Rules
+from gates.kinds import run
 from tests.gates_support import Files, Lab, opened, rules_of
 
 BASE: Files = {
@@ -65,3 +66,23 @@ def test_without_new_tests_it_looks_at_nothing(lab: Lab) -> None:
     proof = lab.verdicts(room)["proof"]
     assert (proof.status, proof.summary) == ("skipped", "there are no new or changed tests")
     assert lab.baseline["proof"].status == "skipped"
+
+
+BOUNDED = "def double(n):\n    if n > 100:\n        raise ValueError(n)\n    return n * 2\n"
+
+
+def test_a_change_is_covered_and_its_mutants_are_noticed_or_named(lab: Lab) -> None:
+    room = lab.candidate({"pkg.py": BOUNDED})
+    tests = run(Gate(name="tests", kind="pytest", coverage=67), room)
+    assert (tests.executed, tests.executable) == (2, 3)
+    assert "coverage of the change: 2 of 3 lines (66 %); not executed: pkg.py:3" in tests.notes
+    assert [(f.id, f.path, f.line) for f in tests.failures] == [("coverage of the change below 67 %", "pkg.py", 3)]
+    proof = run(Gate(name="proof", kind="proof", mutation=True, required=False), room)
+    assert proof.status == "fail"
+    survivors = {(f.path, f.line, f.id.rpartition(": ")[2]) for f in proof.failures}
+    assert survivors == {
+        ("pkg.py", 2, "n > 100 -> (n >= 100)"),
+        ("pkg.py", 2, "100 -> 101"),
+        ("pkg.py", 3, "raise ValueError(n) -> pass"),
+    }
+    assert proof.summary == "there are no new or changed tests; 3 of 6 mutants killed"

@@ -10,8 +10,11 @@ import msgspec
 
 from harness.config.errors import ConfigError
 from harness.config.sense import check_ceiling, check_sense
-from harness.config.tables import FILE, Config, GateTable
+from harness.config.tables import FILE, Config, EvidenceTable, GateTable
 from harness.goal import MICRO, Limits
+
+EVIDENCE = "evidence"
+"""The field of `Config` that is written as keys of `[gates]`."""
 
 
 def parse(data: bytes, source: str) -> dict[str, Any]:
@@ -22,6 +25,7 @@ def parse(data: bytes, source: str) -> dict[str, Any]:
         raise ConfigError(f"{source} is not valid TOML", str(error), "correct the line it names") from None
     if Path(source).name == "pyproject.toml":
         tables = tables.get("tool", {}).get("loopwright", {})
+    tables = _split(tables, source)
     _check_keys(tables, Config, source, "")
     try:
         msgspec.convert(tables, Config)
@@ -64,6 +68,22 @@ def limits(config: Config) -> Limits:
         seconds=round(table.minutes * 60),
         turns=table.turns,
     )
+
+
+def _split(tables: Mapping[str, Any], source: str) -> dict[str, Any]:
+    """The tables with the keys of `[gates]` that are no gates in a table of their own. Raises `ConfigError`."""
+    if EVIDENCE in tables:
+        raise ConfigError(f"{source} has the unknown key {EVIDENCE}", "", "write its keys into [gates]")
+    gates = tables.get("gates")
+    if not isinstance(gates, dict):
+        return dict(tables)
+    own = {key: value for key, value in gates.items() if not isinstance(value, dict)}
+    known = {field.name for field in msgspec.structs.fields(EvidenceTable)}
+    for key in own.keys() - known:
+        near = difflib.get_close_matches(key, known, n=1)
+        fix = f"did you mean gates.{near[0]}?" if near else f"a gate is a table; keys here: {', '.join(sorted(known))}"
+        raise ConfigError(f"{source} has the unknown key gates.{key}", "", fix)
+    return {**tables, "gates": {k: v for k, v in gates.items() if k not in own}, EVIDENCE: own}
 
 
 def _merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:

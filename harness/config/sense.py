@@ -24,6 +24,7 @@ def _numbers(config: Config) -> Iterator[tuple[str, float, float]]:
         yield from ((f"sandbox.service[{n}].{name}", getattr(service, name), 1) for name in ("port", "seconds"))
         yield (f"sandbox.service[{n}].memory_mb", service.memory_mb, 16)
     yield ("escalation.hours", config.escalation.hours, tiny)
+    yield ("gates.coverage", config.evidence.coverage, 0)
     yield from ((f"gates.{name}.timeout", gate.timeout, 1) for name, gate in config.gates.items())
     yield from (
         (f"{project.path}: gates.{name}.timeout", gate.timeout, 1)
@@ -72,6 +73,8 @@ def check_sense(config: Config, source: str) -> None:
             raise ConfigError(
                 f"{path} is {value}", "a limit is above zero" if least < 1 else f"the least is {least}", "correct it"
             )
+    if config.evidence.coverage > 100:
+        raise ConfigError(f"gates.coverage is {config.evidence.coverage}", "it is a share in per cent", "correct it")
     if config.models.maker == config.models.checker:
         raise ConfigError(
             f"maker and checker are both {config.models.maker}",

@@ -64,6 +64,15 @@ class GateTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """Globs of what can change its result; none: everything."""
 
 
+class EvidenceTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[gates]`, beside the tables of its gates: what is asked of the tests themselves."""
+
+    coverage: int = 0
+    """Per cent of the changed lines that the tests have to execute; 0 reports the share and asks for nothing."""
+    mutation: bool = False
+    """Try the tests on mutants of the changed lines."""
+
+
 class ProjectTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`[[project]]`: a directory with gates of its own, run only for changes that can reach it."""
 
@@ -125,6 +134,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     sandbox: SandboxTable = SandboxTable()
     gates: dict[str, GateTable] = {}
     """Empty: detected from the base tree."""
+    evidence: EvidenceTable = EvidenceTable()
+    """Written as keys of `[gates]`."""
     project: tuple[ProjectTable, ...] = ()
     models: ModelsTable = ModelsTable()
     limits: LimitsTable = LimitsTable()

@@ -1,7 +1,7 @@
 """Judging a tree: every gate in clean rooms that the host composes, or from the journal when it was done before."""
 
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from functools import partial
 
@@ -15,6 +15,7 @@ from harness.loop.endings import Ended
 from harness.loop.exchange import put
 from harness.loop.run import Run
 from harness.loop.side_by_side import side_by_side, width
+from harness.memory import MemoryFailed, flaky_tests
 from sandboxes.base import Sandbox
 
 
@@ -66,6 +67,7 @@ def _judge(run: Run, place: Place, n: int, tree: str, diff: Diff) -> Generator[E
         baseline={} if place == "base" else run.state.baseline,
         entries=run.store.entries,
         message=run.goal.text,
+        flaky=_flaky(run),
     )
     todo = []
     for gate in gates.order(run.gates, _seen(run)):
@@ -104,6 +106,14 @@ def _seen(run: Run) -> dict[str, gates.Seen]:
             before = known.get(name, gates.Seen(0, 0, 0))
             known[name] = gates.Seen(event.micros or before.micros, before.times + 1, before.red + (not event.green))
     return known
+
+
+def _flaky(run: Run) -> Callable[[str], bool]:
+    """What is known of flaky tests here; nothing, where the notes cannot be read."""
+    try:
+        return flaky_tests(run.shelf.load())
+    except (MemoryFailed, OSError):
+        return flaky_tests(())
 
 
 def _results(run: Run, n: int) -> dict[str, GateResult]:

@@ -21,7 +21,7 @@ def wanted_gates(config: Config, paths: Sequence[str], file: File) -> tuple[Gate
     """
     own = tuple(_gate(name, table, f"gates.{name}") for name, table in config.gates.items())
     if not config.project:
-        return complete(own) if own else gates.detect(paths, file)
+        return _asked(config, complete(own) if own else gates.detect(paths, file))
     projects = [Project(path=table.path, needs=table.needs) for table in config.project]
     if why := problem(projects):
         raise ConfigError("[[project]] cannot be used", why, "correct its path or needs")
@@ -30,7 +30,18 @@ def wanted_gates(config: Config, paths: Sequence[str], file: File) -> tuple[Gate
         for table in config.project
         for gate in _of_project(table.path, table.gates, apart(table.path, projects), paths, file)
     )
-    return (*complete(own), *inside)
+    return _asked(config, (*complete(own), *inside))
+
+
+def _asked(config: Config, found: Sequence[Gate]) -> tuple[Gate, ...]:
+    """The gates with what `[gates]` asks of the tests themselves."""
+    coverage, mutation = config.evidence.coverage, config.evidence.mutation
+    return tuple(
+        msgspec.structs.replace(
+            gate, coverage=coverage if gate.kind == "pytest" else 0, mutation=mutation and gate.kind == "proof"
+        )
+        for gate in found
+    )
 
 
 def _of_project(

@@ -1,8 +1,9 @@
 """What earlier runs learned about a repository: notes with evidence, kept outside the user's tree."""
 
+from harness.memory.flaky import flaky_tests
 from harness.memory.learn import learn
 from harness.memory.note import MemoryFailed, Note
 from harness.memory.select import render, select
 from harness.memory.store import Broken, Shelf
 
-__all__ = ["Broken", "MemoryFailed", "Note", "Shelf", "learn", "render", "select"]
+__all__ = ["Broken", "MemoryFailed", "Note", "Shelf", "flaky_tests", "learn", "render", "select"]
