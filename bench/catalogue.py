@@ -47,6 +47,8 @@ CATALOGUE: dict[str, Measure] = {
     "cached_gate": Measure("verdict of a cached gate", "ms", 50),
     "clean_room": Measure("clean room ready", "s", 0.5),
     "tests_gate": Measure("tests gate on a candidate", "s"),
+    "integrity_5000": Measure("integrity gate, 5,000 changed lines", "s", 0.5),
+    "suite_over_bare": Measure("gates of a candidate less 1 s, over the bare commands in one sandbox", "x", 1.25),
     "demo": Measure("make demo", "s"),
     "append": Measure("journal: durable append", "ms", None, "0.13-0.38 ms: that machine's prototype"),
     "batch": Measure("journal: appends in batches of 1,000", "/s"),

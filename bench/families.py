@@ -30,6 +30,7 @@ FAMILIES = (
     Family("agents", ("eight_wall", "eight_memory", "each_memory")),
     Family("sandbox", ("open", "command", "close", "gone")),
     Family("judging", ("cached_gate", "clean_room", "tests_gate", "demo")),
+    Family("evidence", ("integrity_5000", "suite_over_bare")),
     Family("journal", ("append", "batch", "open_100000", "list_10000")),
     Family("screen", ("first_paint", "key")),
 )

@@ -1,6 +1,7 @@
 """The gate `integrity`: what a candidate did to the evidence itself. Read from the trees; nothing is executed."""
 
 import ast
+import functools
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ from gates.globs import matches
 from gates.markers import new_signs
 from gates.pins import pins
 from gates.protection import LINK, tampered
-from gates.source import Unreadable, outline, parse
+from gates.source import Unreadable, nodes, outline, parse
 from gates.trees import Layout, may_edit
 
 SUPPRESSION = re.compile(
@@ -131,18 +132,21 @@ def _edited(path: str, room: Room) -> Iterator[Violation]:
 
 
 def _in_source(change: Change, room: Room, sides: Layout) -> Iterator[Violation]:
-    is_test, base = sides.is_test(change.path), _base_module(change, room)
+    is_test = sides.is_test(change.path)
     try:
         data = content(room, room.head, change.path)
+        base = functools.partial(_base_module, change, room)
         found = list(new_signs(change.path, base, parse(data), is_test=is_test)) if data is not None else []
     except UNREADABLE as error:
         harmless = isinstance(error, Unreadable) and error.syntax and not _suspicious(change, room)
         yield _violation("unreadable", change.path, str(error)[:300], severity="warn" if harmless else "block")
         return
-    named = (
-        {node.name for node in ast.walk(base) if isinstance(node, ast.FunctionDef | ast.ClassDef)} if base else set()
-    )
-    yield from (v for v in found if v.rule != "new-test-skipped" or v.message.partition(":")[0] not in named)
+    if any(v.rule == "new-test-skipped" for v in found):
+        old = base()
+        kinds = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+        named = {node.name for node in nodes(old) if isinstance(node, kinds)} if old else set()
+        found = [v for v in found if v.rule != "new-test-skipped" or v.message.partition(":")[0] not in named]
+    yield from found
 
 
 def _base_module(change: Change, room: Room) -> ast.Module | None:

@@ -2,14 +2,14 @@
 
 import ast
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import PurePosixPath
 
 import msgspec
 
 from gates import reaches
 from gates.base import Severity, Violation
-from gates.source import SKIPS, XFAILS, dotted
+from gates.source import SKIPS, XFAILS, dotted, nodes
 
 EXITS = frozenset({"os._exit", "os.abort", "os.kill", "os.killpg", "signal.raise_signal", "faulthandler._sigsegv"})
 LEAVES = frozenset({"sys.exit", "exit", "quit", "SystemExit", "pytest.exit"})
@@ -19,6 +19,15 @@ CHANGERS = frozenset({"setattr", "delattr", "patch", "object", "setitem", "delit
 REPORTS = ("junitxml", "junit_xml", "witness.json")
 """Words by which code finds the report of the run it is part of."""
 MODULES = frozenset({"pytest", "_pytest", "pluggy"})
+
+
+TELLING = frozenset(
+    (
+        *(ast.Import, ast.ImportFrom, ast.Assign, ast.AugAssign, ast.AnnAssign, ast.Delete, ast.Call, ast.Raise),
+        *(ast.Constant, ast.Compare, ast.Attribute, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef),
+    )
+)
+"""The kinds of nodes that can be a sign."""
 
 
 class Sign(msgspec.Struct, frozen=True):
@@ -41,14 +50,18 @@ FIXES = {
 }
 
 
-def new_signs(path: str, old: ast.Module | None, new: ast.Module, *, is_test: bool) -> Iterator[Violation]:
-    """The signs in `new` that `old` does not show as often.
+def new_signs(
+    path: str, old: Callable[[], ast.Module | None], new: ast.Module, *, is_test: bool
+) -> Iterator[Violation]:
+    """The signs in `new` that the tree which `old` gives, base's, does not show as often.
 
     More of what a source file did before (a plugin of pytest's, say) is only a warning.
     """
-    known = Counter((s.rule, s.text) for s in signs(path, old, is_test=is_test)) if old is not None else Counter()
+    found = list(signs(path, new, is_test=is_test))
+    before = old() if found else None
+    known = Counter((s.rule, s.text) for s in signs(path, before, is_test=is_test)) if before is not None else Counter()
     usual = {rule for rule, _ in known} if not is_test else set()
-    for sign in signs(path, new, is_test=is_test):
+    for sign in found:
         if known[sign.rule, sign.text] > 0:
             known[sign.rule, sign.text] -= 1
             continue
@@ -65,25 +78,41 @@ def new_signs(path: str, old: ast.Module | None, new: ast.Module, *, is_test: bo
 def signs(path: str, tree: ast.Module, *, is_test: bool) -> Iterator[Sign]:
     """Every sign in a module. Tests are held to more: they have no reason to leave the process."""
     script = PurePosixPath(path).name in ("__main__.py", "setup.py")
-    names = _names(tree)
-    for node in ast.walk(tree):
+    telling = [node for node in nodes(tree) if type(node) in TELLING]
+    names = _names(telling)
+    leaves = False
+    for node in telling:
         yield from _runner(node, names, is_test)
-        if not is_test:
+        leaves = leaves or _leaves(node)
+        if is_test:
+            yield from _silenced(node)
+        else:
             yield from _awareness(node)
-    if not is_test:
-        yield from (Sign(*sign) for sign in reaches.reaches(tree))
-    for node in ast.walk(tree) if is_test else ():
-        for decorator in getattr(node, "decorator_list", ()):
-            text = ast.unparse(decorator)
-            if SKIPS.search(text) or XFAILS.search(text):
-                yield Sign("new-test-skipped", f"{getattr(node, 'name', '')}: @{text}", decorator.lineno, "warn")
-    for node, importing in _calls(tree):
+            yield from (Sign(*sign) for sign in reaches.reaches(node))
+    for node, importing in _calls(tree) if leaves else ():
         name = dotted(node)
         if importing and name in EXITS | LEAVES and not script:
             severity: Severity = "block" if is_test or name in EXITS else "warn"
             yield Sign("exit-at-import", f"{name} when the file is imported", node.lineno, severity)
         elif name in EXITS - {"os.kill", "os.killpg"}:
             yield Sign("exit-in-code", name, node.lineno, "block" if is_test else "warn")
+
+
+def _silenced(node: ast.AST) -> Iterator[Sign]:
+    """A new test that is not to run, or to fail."""
+    for decorator in getattr(node, "decorator_list", ()):
+        text = ast.unparse(decorator)
+        if SKIPS.search(text) or XFAILS.search(text):
+            yield Sign("new-test-skipped", f"{getattr(node, 'name', '')}: @{text}", decorator.lineno, "warn")
+
+
+def _leaves(node: ast.AST) -> bool:
+    match node:
+        case ast.Call(func=function):
+            return dotted(function) in EXITS | LEAVES
+        case ast.Raise():
+            return True
+    return False
 
 
 def _runner(node: ast.AST, names: frozenset[str], is_test: bool) -> Iterator[Sign]:
@@ -113,10 +142,10 @@ def _runner(node: ast.AST, names: frozenset[str], is_test: bool) -> Iterator[Sig
             yield Sign("pytest-plugin", f"def {name}", node.lineno)
 
 
-def _names(tree: ast.Module) -> frozenset[str]:
+def _names(telling: Iterable[ast.AST]) -> frozenset[str]:
     """The names by which a module knows pytest and what it imports from it."""
     found = set()
-    for node in ast.walk(tree):
+    for node in telling:
         match node:
             case ast.Import(names=names):
                 found |= {a.asname or a.name.split(".")[0] for a in names if a.name.split(".")[0] in MODULES}

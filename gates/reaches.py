@@ -37,18 +37,17 @@ Sign = tuple[str, str, int, Severity]
 """Rule, what the code says, line, severity."""
 
 
-def reaches(tree: ast.Module) -> Iterator[Sign]:
-    """Every such sign in a module, wherever it stands."""
-    for node in ast.walk(tree):
-        match node:
-            case ast.Attribute():
-                yield from _attribute(node)
-            case ast.Call(func=function, args=[first, *_]):
-                yield from _call(node, dotted(function).rpartition(".")[2], first)
-            case ast.ClassDef():
-                yield from _comparisons(node)
-            case ast.Assign(targets=targets):
-                yield from (_patched(t, node) for t in targets if _is_language(t))
+def reaches(node: ast.AST) -> Iterator[Sign]:
+    """The signs of one node."""
+    match node:
+        case ast.Attribute():
+            yield from _attribute(node)
+        case ast.Call(func=function, args=[first, *_]):
+            yield from _call(node, dotted(function).rpartition(".")[2], first)
+        case ast.ClassDef():
+            yield from _comparisons(node)
+        case ast.Assign(targets=targets):
+            yield from (_patched(t, node) for t in targets if _is_language(t))
 
 
 def _attribute(node: ast.Attribute) -> Iterator[Sign]:

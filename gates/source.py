@@ -1,6 +1,7 @@
 """Reading Python that nobody vouches for, and what of a test module counts: its tests and the rest."""
 
 import ast
+import functools
 import re
 import warnings
 from collections import Counter
@@ -10,6 +11,18 @@ import msgspec
 
 LARGEST = 1_000_000
 """Bytes of a module that is still parsed."""
+DEEPEST = 300
+"""Levels of nodes: written by people, a module has fewer than thirty."""
+
+PLAIN = frozenset(
+    ("ctx", "op", "ops", "id", "attr", "arg", "name", "module", "level", "kind", "type_comment", "n", "s")
+)
+"""Fields of nodes that never hold what a rule looks at."""
+HOLDING: dict[type[ast.AST], tuple[str, ...]] = {
+    kind: () if kind in (ast.Constant, ast.Name) else tuple(name for name in kind._fields if name not in PLAIN)
+    for kind in vars(ast).values()
+    if isinstance(kind, type) and issubclass(kind, ast.AST)
+}
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -38,6 +51,7 @@ class Module(msgspec.Struct, frozen=True):
     """Everything else of the module and of its classes, with the class it stands in."""
 
 
+@functools.lru_cache(maxsize=4)
 def parse(data: bytes) -> ast.Module:
     """Parse a module without running or trusting it. Raises `Unreadable`."""
     if len(data) > LARGEST:
@@ -46,11 +60,33 @@ def parse(data: bytes) -> ast.Module:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             tree = ast.parse(data)
-        dump(tree)
+        nodes(tree)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         reason = f"it cannot be parsed ({type(error).__name__}: {error})"[:200]
         raise Unreadable(reason, syntax=isinstance(error, SyntaxError)) from None
     return tree
+
+
+@functools.lru_cache(maxsize=4)
+def nodes(tree: ast.AST) -> tuple[ast.AST, ...]:
+    """Every node that says something (operators and contexts apart), breadth first. Raises `RecursionError` for a
+    tree that is deeper than what follows can take."""
+    found: list[ast.AST] = []
+    level: list[ast.AST] = [tree]
+    for _ in range(DEEPEST):
+        found += level
+        below: list[ast.AST] = []
+        for node in level:
+            for name in HOLDING[type(node)]:
+                value = getattr(node, name, None)
+                if isinstance(value, list):
+                    below += [child for child in value if isinstance(child, ast.AST)]
+                elif isinstance(value, ast.AST):
+                    below.append(value)
+        if not below:
+            return tuple(found)
+        level = below
+    raise RecursionError(f"it is nested more than {DEEPEST} deep")
 
 
 def outline(tree: ast.Module, known: frozenset[str] = frozenset()) -> Module:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+import msgspec
 import pytest
 
 import gates
@@ -150,6 +151,33 @@ def test_bad_luck_is_told_from_breakage(lab: Lab) -> None:
     assert f"{FILE}::test_weather" in result.passed
 
 
+def test_what_fails_each_time_is_flaky_when_it_fails_at_base_as_well(lab: Lab) -> None:
+    """Rooms: the candidate, its test alone, base with the test alone, base as a whole."""
+    room = lab.candidate({"README": "stormy"})
+    found = {}
+    for storms in ({0, 1, 2, 3}, {0, 1, 2}):
+        lab.opened.clear()
+        lab.storms = storms
+        result = gates.run(TESTS, msgspec.structs.replace(room, shared={}))
+        lab.storms = set()
+        found[len(storms)] = (result.flaky, set(news(lab, result)), len(lab.opened))
+    weather = f"{FILE}::test_weather"
+    assert found == {4: ((weather,), set(), 4), 3: ((), {weather}, 4)}
+
+
+def test_many_failures_are_no_chance_but_for_what_is_known_to_be(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    weather = f"{FILE}::test_weather"
+    room = lab.candidate({"README": "stormy", "rootmod.py": "VALUE = 2\n"})
+    monkeypatch.setattr("gates.flaky.MOST", 1)
+    found = []
+    for known in (lambda node: False, lambda node: node == weather):
+        lab.opened.clear()
+        lab.storms = {0}
+        found.append(gates.run(TESTS, msgspec.structs.replace(room, shared={}, flaky=known)).flaky)
+        lab.storms = set()
+    assert found == [(), (weather,)]
+
+
 def test_a_test_that_the_change_touches_has_no_bad_luck(lab: Lab) -> None:
     edited = str(BASE[FILE]) + "\n\ndef test_storm():\n    assert not Path('/tmp/storm').exists()\n"
     room = lab.candidate({FILE: edited})
@@ -222,7 +250,7 @@ def test_leave_to_edit_a_test_takes_the_candidates_word_for_it(lab: Lab) -> None
         ({"test_a.py": "def test(): pass\n", "tox.ini": "[pytest]\naddopts=--nope\n"}, TESTS, {}, "error", "setup"),
         (
             {"test_a.py": "import time\ndef test_slow():\n    time.sleep(60)\n"},
-            Gate(name="tests", kind="pytest", timeout=3),
+            Gate(name="tests", kind="pytest", timeout=1),
             {},
             "timeout",
             "ran out of time",
