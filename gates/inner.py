@@ -10,7 +10,6 @@ import msgspec
 from gates.base import Change, Diff, Failure, Gate, GateResult, Room
 from gates.globs import matches
 from gates.naming import REQUIRED
-from gates.projects import within
 from sandboxes.base import WORKSPACE
 
 ROOTED = ("pytest", "proof")
@@ -50,7 +49,7 @@ def inner(gate: Gate, room: Room) -> Room:
             for name, result in room.baseline.items()
             if name.startswith(f"{gate.project}:")
         },
-        flaky=frozenset(_cut(node, prefix) for node in room.flaky if within(node, (gate.project,))),
+        flaky=lambda node: room.flaky(prefix + node),
         shared=room.shared.setdefault(f"project {gate.project}", {}),
         root=f"{WORKSPACE}/{gate.project}",
     )
@@ -80,6 +79,7 @@ def told(result: GateResult, prefix: str, *, inward: bool = False) -> GateResult
         violations=tuple(msgspec.structs.replace(v, path=path(v.path)) for v in result.violations),
         passed=tuple(map(node, result.passed)),
         skipped=tuple(map(node, result.skipped)),
+        flaky=tuple(map(node, result.flaky)),
         notes=tuple(map(note, result.notes)),
     )
 
