@@ -5,14 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from harness.events import CommandReceived, IterationStarted, ModelReplied, RunFinished
+from harness.events import CommandReceived, IterationStarted, QuestionAsked, RunFinished, RunParked, RunPaused
 from harness.journal import Journal
 from tests.tui_support import Author, baseline, judged, made, open_journal, rejected, turn, whole_run
-from tui.card import Card, of_tail
-from tui.evidence import evidence
-from tui.fleet import Fleet
+from tui.card import Card, of_view
+from tui.fleet import Fleet, chosen
 from tui.follow import BATCH, Roll, Tail
-from tui.timeline import detail, entry
 
 
 @pytest.fixture
@@ -63,13 +61,13 @@ def test_a_run_is_interrupted_when_nobody_holds_it_and_lives_again_when_it_is_re
     assert not tail.interrupted, "what was written last is shown before the run is given up"
     tail.look()
     assert tail.interrupted
-    assert of_tail(tail).word == "interrupted"
+    assert of_view(tail).word == "interrupted"
     assert Tail(journal, "one").interrupted
     with journal.hold("one"):
         author.epoch = journal.claim("one", "box:2")
         tail.look()
         assert not tail.over
-        assert of_tail(tail).word == "baseline"
+        assert of_view(tail).word == "baseline"
 
 
 def test_a_run_that_ended_is_not_interrupted(journal: Journal) -> None:
@@ -77,7 +75,7 @@ def test_a_run_that_ended_is_not_interrupted(journal: Journal) -> None:
     tail = Tail(journal, "one")
     assert tail.over
     assert not tail.interrupted
-    assert of_tail(tail).word == "succeeded"
+    assert of_view(tail).word == "succeeded"
 
 
 def test_a_wish_to_stop_shows_until_the_run_ends(journal: Journal) -> None:
@@ -85,21 +83,60 @@ def test_a_wish_to_stop_shows_until_the_run_ends(journal: Journal) -> None:
     tail = Tail(journal, "one")
     journal.post("one", "steer", "look at the header", "ana")
     tail.look()
-    assert of_tail(tail).word == "starting"
+    assert of_view(tail).word == "starting"
     number = journal.post("one", "stop", "", "ana")
     tail.look()
-    assert of_tail(tail).word == "stopping"
+    assert of_view(tail).word == "stopping"
     author.write(CommandReceived(command=number, kind="stop", principal="ana"))
     tail.look()
-    assert of_tail(tail).word == "stopping", "acknowledged, and not ended yet"
+    assert of_view(tail).word == "stopping", "acknowledged, and not ended yet"
     author.write(RunFinished(outcome="cancelled", reason="ana stopped it", exit_code=130))
     author.leave()
     tail.look()
-    assert of_tail(tail).word == "cancelled"
+    assert of_view(tail).word == "cancelled"
     with journal.hold("one"):
         journal.claim("one", "box:2")
         tail.look()
-        assert of_tail(tail).word == "starting", "the wish was for the time before"
+        assert of_view(tail).word == "starting", "the wish was for the time before"
+
+
+def asking(question: str, deadline: int = 1 << 60) -> QuestionAsked:
+    return QuestionAsked(question=question, kind="host", text=f"{question}?", options=("deny",), deadline=deadline)
+
+
+def test_a_run_that_asks_is_neither_lost_nor_silent_and_the_oldest_question_comes_first(journal: Journal) -> None:
+    runs = [Author(journal, name) for name in ("late", "early", "paused", "working")]
+    late, early, paused, _ = runs
+    early.write(asking("q1", 1 << 59), RunParked(reason="asks", question="q1"))
+    late.write(asking("q1"), RunParked(reason="asks", question="q1"))
+    for author in (late, early):
+        author.leave()
+    paused.write(RunPaused(principal="ana"))
+    fleet = Fleet(journal)
+    fleet.look()
+    expected = [("early", "asks you"), ("late", "asks you"), ("working", "starting"), ("paused", "paused")]
+    assert list(words(fleet).items()) == expected
+    assert card(fleet, "early").asks == "q1?"
+    fleet.look(["early"])
+    assert list(words(fleet).items()) == expected, "looking into it changes nothing"
+
+
+def test_what_the_fleet_shows_can_be_narrowed_and_ordered(journal: Journal) -> None:
+    whole_run(journal, "done", "Zebra crossing")
+    live = Author(journal, "live", "apple pie")
+    fleet = Fleet(journal)
+    fleet.look()
+
+    def shown(state: str = "all", order: str = "inbox", words: str = "") -> list[str]:
+        return [card.run for card in chosen(fleet.cards, state, order, words)]
+
+    assert shown() == [live.run, "done"]
+    assert shown("ended") == ["done"]
+    assert shown("going on") == ["live"]
+    assert shown("needs you") == []
+    assert shown(words="ZEBRA acme") == ["done"]
+    assert shown(order="goal") == ["live", "done"]
+    assert shown(order="cost") == ["done", "live"]
 
 
 def test_the_roll_is_read_again_for_a_new_run_only(journal: Journal) -> None:
@@ -113,7 +150,7 @@ def test_the_roll_is_read_again_for_a_new_run_only(journal: Journal) -> None:
     assert [row.run for row in roll.rows] == ["two", "one"]
 
 
-def test_the_fleet_shows_every_state_newest_first(journal: Journal) -> None:
+def test_the_fleet_puts_what_needs_a_person_on_top(journal: Journal) -> None:
     whole_run(journal, "done")
     Author(journal, "dead", held=False).write(*baseline())
     author = Author(journal, "live")
@@ -122,7 +159,7 @@ def test_the_fleet_shows_every_state_newest_first(journal: Journal) -> None:
     )
     fleet = Fleet(journal)
     assert fleet.look()
-    assert list(words(fleet).items()) == [("live", "making"), ("dead", "interrupted"), ("done", "succeeded")]
+    assert list(words(fleet).items()) == [("dead", "interrupted"), ("live", "making"), ("done", "succeeded")]
     live = card(fleet, "live")
     assert (live.iteration, live.iterations, live.live) == (2, 6, True)
     assert [(light.name, light.mark) for light in live.lights] == [("T", "✗"), ("L", "✓"), ("S", "✓")]
@@ -141,7 +178,8 @@ def test_a_run_that_is_seen_is_looked_into(journal: Journal) -> None:
     assert fleet.look(["done", "gone"])
     after = card(fleet, "done")
     assert [light.mark for light in after.lights] == ["✓", "✓", "✓"]
-    same = [name for name in Card._fields if name != "lights"]
+    read = ("lights", "spent", "seconds")
+    same = [name for name in Card._fields if name not in read]
     assert [getattr(after, name) for name in same] == [getattr(before, name) for name in same]
 
 
@@ -214,56 +252,3 @@ def test_a_journal_that_cannot_be_read_is_said_and_outlived(journal: Journal) ->
         db.execute("ALTER TABLE elsewhere RENAME TO runs")
     fleet.look()
     assert fleet.trouble == ""
-
-
-def test_the_evidence_names_the_failing_test_and_the_checkers_findings(journal: Journal) -> None:
-    author = Author(journal, "one")
-    assert evidence(Tail(journal, "one").state) == []
-    author.write(*baseline(), *made(1), *judged(1, red=("tests",)))
-    lines = [item.text for item in evidence(Tail(journal, "one").state)]
-    assert lines[0] == "GATES · iteration 1"
-    at = lines.index("tests/test_retry.py::test_date_form  tests/test_retry.py:71")
-    assert lines[at + 1 : at + 3] == ["assert 0.0 == 2.0", "E   AssertionError: assert 0.0 == 2.0"]
-    whole_run(journal, "two")
-    lines = [item.text for item in evidence(Tail(journal, "two").state)]
-    assert "accept: It does what was asked." in lines
-    assert "minor: src/http.py:88: the cap could have a name" in lines
-    assert [line for line in lines if line.startswith(("1 ", "2 "))] == [
-        "2  accepted  tests ✓  lint ✓  security ✓  +61 -9", "1  not green  tests ✗  lint ✓  security ✓  +61 -9",
-    ]  # fmt: skip
-
-
-def test_an_event_in_full_holds_its_long_text_and_never_the_wire(journal: Journal) -> None:
-    author = Author(journal, "one")
-    said = next(event for event in turn(1, 1, text="first\n    second") if isinstance(event, ModelReplied))
-    author.write(
-        ModelReplied(
-            conversation="maker.1",
-            call=1,
-            model="m",
-            stop_reason="end_turn",
-            usage=said.usage,
-            cost=1,
-            calls=1,
-            micros=1,
-            text=said.text,
-            wire='{"secret":"not for the screen"}',
-        )  # fmt: skip
-    )
-    record = next(iter(journal.read("one", 2)))
-    shown = [item.text for item in detail(record)]
-    assert "model.replied  event 3" in shown
-    at = shown.index("text")
-    assert shown[at + 1 : at + 3] == ["first", "    second"]
-    assert not any("not for the screen" in line for line in shown)
-
-
-def test_the_timeline_takes_mark_and_words_from_the_journals_own_line(journal: Journal) -> None:
-    author = Author(journal, "one")
-    author.write(*baseline(), *made(1), *judged(1, red=("tests",)))
-    items = [item for record in journal.read("one") if (item := entry(record, record.ts - 61_000_000))]
-    assert {item.mark for item in items} == {"·", "✓", "✗", "!"}
-    assert all(item.label.strip() == "1:01" for item in items)
-    red = next(item for item in items if item.mark == "✗")
-    assert red.mark_tone == "bad"
-    assert red.text.startswith("gate tests on candidate 1")

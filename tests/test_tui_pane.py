@@ -9,11 +9,18 @@ from textual.pilot import Pilot
 from tui.text import Item, draw, height
 from tui.widgets import Pane
 
+
+class Entry(Item, frozen=True, kw_only=True):
+    """A paragraph that can be told from the others."""
+
+    key: int = 0
+
+
 LONG = "a sentence that is a good deal wider than sixty cells, so that every pane here has to wrap it once or twice"
 
 
 class Host(App[None]):
-    def __init__(self, pane: Pane[Item]) -> None:
+    def __init__(self, pane: Pane[Entry]) -> None:
         super().__init__()
         self.pane = pane
         self.opened: list[int] = []
@@ -21,12 +28,12 @@ class Host(App[None]):
     def compose(self) -> ComposeResult:
         yield self.pane
 
-    def on_pane_chosen(self, event: Pane.Chosen[Item]) -> None:
+    def on_pane_chosen(self, event: Pane.Chosen[Entry]) -> None:
         self.opened.append(event.item.key)
 
 
-def items(first: int, last: int, text: str = LONG) -> list[Item]:
-    return [Item(text=f"{key} {text if key % 3 == 0 else 'short'}", key=key) for key in range(first, last)]
+def items(first: int, last: int, text: str = LONG) -> list[Entry]:
+    return [Entry(text=f"{key} {text if key % 3 == 0 else 'short'}", key=key) for key in range(first, last)]
 
 
 Script = Callable[[Host, Pilot[None]], Awaitable[None]]
@@ -42,13 +49,13 @@ def play(script: Script, *, choose: bool = True, follow: bool = True, rows: int 
     asyncio.run(run())
 
 
-def top(pane: Pane[Item]) -> tuple[int, int]:
+def top(pane: Pane[Entry]) -> tuple[int, int]:
     """What is at the top of the view: the item, and which of its rows."""
     at = pane._at(pane.scroll_offset.y)
     return pane.items[at].key, pane.scroll_offset.y - pane._tops[at]
 
 
-def bottom(pane: Pane[Item]) -> int:
+def bottom(pane: Pane[Entry]) -> int:
     return pane.seen[-1].key
 
 
@@ -170,7 +177,7 @@ def test_the_keys_reach_every_item_and_enter_opens_the_one_under_the_cursor() ->
 
 def test_an_item_higher_than_the_view_can_be_passed_both_ways() -> None:
     async def script(host: Host, pilot: Pilot[None]) -> None:
-        host.pane.replace([Item(text="before", key=1), Item(text="word " * 1000, key=2), Item(text="after", key=3)])
+        host.pane.replace([Entry(text="before", key=1), Entry(text="word " * 1000, key=2), Entry(text="after", key=3)])
         for _ in range(2):
             await pilot.press(*["pagedown"] * 3)
             assert host.pane.cursor == 2
@@ -202,12 +209,12 @@ def test_replacing_keeps_the_cursor_on_the_same_item() -> None:
 def test_only_what_is_seen_is_drawn() -> None:
     drawn: list[int] = []
 
-    def counting(item: Item, width: int) -> tuple[tuple[tuple[str, str], ...], ...]:
+    def counting(item: Entry, width: int) -> tuple[tuple[tuple[str, str], ...], ...]:
         drawn.append(item.key)
         return draw(item, width)
 
     async def run() -> None:
-        pane: Pane[Item] = Pane(counting, height, choose=True, follow=True)  # type: ignore[arg-type]
+        pane: Pane[Entry] = Pane(counting, height, choose=True, follow=True)  # type: ignore[arg-type]
         host = Host(pane)
         async with host.run_test(size=(60, 20)) as pilot:
             pane.append(items(0, 100_000))

@@ -24,7 +24,7 @@ from tests.tui_support import (
     working,
 )
 from tui.app import Loopwright
-from tui.screens import AskStop, FleetScreen, Reader, RunScreen
+from tui.screens import FleetScreen, Reader, RunScreen, Sure
 
 
 @pytest.fixture
@@ -46,20 +46,22 @@ def test_the_fleet_shows_each_run_in_one_whole_row(journal: Journal, size: tuple
 
     async def script(app: Loopwright, pilot: Pilot[None]) -> None:
         await until(pilot, lambda: "T✓ L✓ S✓" in text(app))
-        found = [row for row in rows(app) if any(run in row for run in ("done", dead.run, live.run))]
-        first, second, third = found
-        assert first.startswith("❯● live")
+        table = rows(app)[3:9]
+        second, first, third = (next(row for row in table if f" {run} " in row) for run in (dead.run, live.run, "done"))
+        assert first.startswith((" ❯● live", "  ● live"))
         assert "making" in first
         assert "1/6" in first
         assert "T✗ L✓ S✓" in first
-        assert second.startswith(" ‖ dead")
+        assert "× dead" in second
+        assert table.index(second) < table.index(first) < table.index(third), "what needs a person is on top"
         assert "日本語 goal with tabs"[:6] in second
         assert "second line" not in second
-        assert third.startswith(" ✓ done")
+        assert "✓ done" in third
         assert ("0.20/2.00" in third) == (size[0] >= 80)
-        assert ("+61 -9" in third) == (size[0] >= 120)
+        assert ("+61 −9" in third) == (size[0] >= 120)
         assert "? Help" in rows(app)[-1]
-        assert "1 interrupted" in rows(app)[0]
+        assert ("× 1 interrupted" in rows(app)[0]) == (size[0] >= 80)
+        assert ("─ live · loopwright/retry" in text(app) or "─ dead · " in text(app)) == (size[1] >= 30)
 
     drive(journal, script, size)
 
@@ -85,7 +87,7 @@ def test_the_cursor_stays_on_its_run_when_others_come(journal: Journal) -> None:
         other = working(journal, "other")
         await until(pilot, lambda: "other" in text(app))
         assert "❯● mine" in text(app)
-        assert rows(app)[3].startswith(" ● other")
+        assert rows(app)[3].startswith("  ● other")
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(app.screen, RunScreen))
         assert rows(app)[0].startswith(f" {author.run} ")
@@ -95,7 +97,7 @@ def test_the_cursor_stays_on_its_run_when_others_come(journal: Journal) -> None:
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_a_run_shows_its_state_its_timeline_and_its_gates(journal: Journal, size: tuple[int, int]) -> None:
+def test_a_run_shows_its_state_its_transcript_and_its_gates(journal: Journal, size: tuple[int, int]) -> None:
     author = working(journal)
 
     async def script(app: Loopwright, pilot: Pilot[None]) -> None:
@@ -108,35 +110,42 @@ def test_a_run_shows_its_state_its_timeline_and_its_gates(journal: Journal, size
         assert "Paginate" in header
         wide = size[0] >= 100
         assert ("GATES · iteration 1" in text(app)) == wide
-        assert ("1 Timeline" in rows(app)[2]) == (not wide)
-        await pilot.press("2")
+        assert "1 Transcript" in rows(app)[2]
+        assert "✗" in next(row for row in rows(app) if "1 failed, 411 passed" in row), "a failure is open"
+        await pilot.press("3")
         await until(pilot, lambda: "tests/test_retry.py::test_date_form" in text(app))
         assert "assert 0.0 == 2.0" in text(app)
-        assert "✗ tests  1 failed, 411 passed" in text(app)
-        assert ("iteration 1 ended" in text(app)) == wide
+        assert "iteration 1 ended" not in text(app)
         author.write(*made(2), *judged(2))
-        await until(pilot, lambda: "GATES · iteration 2" in text(app))
+        await until(pilot, lambda: "ITERATION 2" in text(app))
         assert "T✓ L✓ S✓" in rows(app)[0]
+        await pilot.press("left_curly_bracket")
+        await until(pilot, lambda: "ITERATION 1" in text(app))
         await pilot.press("1")
-        await until(pilot, lambda: "gate security on candidate 2" in text(app))
+        await until(pilot, lambda: "security all good" in text(app))
 
     drive(journal, script, size, run="live")
 
 
-def test_an_event_opens_in_full_and_closes_again(journal: Journal) -> None:
+def test_a_block_opens_in_full_folds_and_is_copied(journal: Journal) -> None:
     author = working(journal)
-    long = "\n".join(f"line {n} of what the model says" for n in range(60))
-    author.write(*turn(2, 1, text=long))
+    long = "\n".join(f"line {n} of what the tool says" for n in range(60))
+    author.write(*turn(2, 1, text="done", output=long))
 
     async def script(app: Loopwright, pilot: Pilot[None]) -> None:
-        pane = run_screen(app).timeline
-        await until(pilot, lambda: pane.items and "bash: error" in pane.items[-1].text)
-        await pilot.press("k", "k", "enter")
+        story = run_screen(app).tabs[0].story
+        await until(pilot, lambda: story.items and story.items[-1].mark == "✗")
+        assert story.items[-1].open
+        await pilot.press("space")
+        assert not story.items[-1].open
+        assert "line 59" not in text(app)
+        await pilot.press("y")
+        assert "line 30 of what" in app.clipboard
+        await pilot.press("enter")
         await until(pilot, lambda: isinstance(app.screen, Reader))
-        assert "line 3 of what the model says" in text(app)
-        await pilot.press("G")
-        assert "line 59 of what the model says" in text(app)
-        await pilot.press("escape")
+        await pilot.press("slash", *"line 44", "enter")
+        await until(pilot, lambda: "line 44 of what the tool says" in text(app))
+        await pilot.press("escape", "escape")
         assert isinstance(app.screen, RunScreen)
         await pilot.press("escape")
         assert isinstance(app.screen, FleetScreen)
@@ -144,40 +153,96 @@ def test_an_event_opens_in_full_and_closes_again(journal: Journal) -> None:
     drive(journal, script, SIZES[2], run="live")
 
 
-def test_a_long_run_opens_at_its_tail_and_reads_the_rest_behind_it(journal: Journal) -> None:
+def notices(first: int, last: int) -> list[Notice]:
+    return [Notice(what=f"notice {n}") for n in range(first, last)]
+
+
+def test_a_long_run_opens_at_its_tail_keeps_little_and_reads_on_where_the_reader_goes(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tui.window.KEEP", 256)
+    monkeypatch.setattr("tui.window.PAGE", 64)
+    monkeypatch.setattr("tui.window.NEAR", 16)
     author = working(journal)
-    author.write(*(Notice(what=f"notice {n}") for n in range(1500)))
+    author.write(*notices(0, 2000))
 
     async def script(app: Loopwright, pilot: Pilot[None]) -> None:
-        pane = run_screen(app).timeline
-        assert "notice 1499" in text(app)
-        await until(pilot, lambda: pane.items[0].text.startswith("run: "))
-        assert "notice 1499" in text(app)
-        keys = [item.key for item in pane.items]
-        assert keys == sorted(set(keys)), "each event once, in order"
-        assert sum(item.text.startswith("notice") for item in pane.items) == 1500
-        author.write(Notice(what="the newest"))
-        await until(pilot, lambda: "the newest" in text(app))
+        tab = run_screen(app).tabs[0]
+        tab.window.start(tab.window.last, size=64)
+        assert "notice 1999" in text(app)
+        while tab.window.first:
+            await pilot.press("g")
+            await pilot.pause(0.05)
+            assert len(tab.story.items) <= 2 * 256 + 64
+        assert "Paginate" in tab.story.items[0].text
+        seqs = [block.seq for block in tab.story.items]
+        assert seqs == sorted(set(seqs)), "each event once, in order"
+        while "notice 1999" not in text(app):
+            await pilot.press("G")
+            await pilot.pause(0.1)
+        author.write(*notices(2000, 2001))
+        await until(pilot, lambda: "notice 2000" in text(app))
+        seqs = [block.seq for block in tab.story.items]
+        assert seqs == sorted(set(seqs))
+
+    drive(journal, script, run="live")
+
+
+def test_words_are_found_far_from_what_is_loaded(journal: Journal) -> None:
+    author = working(journal)
+    author.write(*notices(0, 100), Notice(what="the needle"), *notices(100, 4000))
+
+    async def script(app: Loopwright, pilot: Pilot[None]) -> None:
+        await until(pilot, lambda: "notice 3999" in text(app))
+        await pilot.press("slash", *"NEEDLE", "enter")
+        await until(pilot, lambda: "the needle" in text(app))
+        chosen = run_screen(app).tabs[0].story.chosen
+        assert chosen
+        assert chosen.text == "the needle"
+        await pilot.press("n")
+        await until(pilot, lambda: "no 'NEEDLE' before this" in "".join(str(n.message) for n in app._notifications))
+        await pilot.press("5", "slash", *"needle", "enter")
+        await until(pilot, lambda: "the needle" in text(app))
 
     drive(journal, script, run="live")
 
 
 def test_a_reader_of_the_past_is_not_disturbed_by_what_happens(journal: Journal) -> None:
     author = working(journal)
-    author.write(*(Notice(what=f"notice {n}") for n in range(300)))
+    author.write(*notices(0, 300))
 
     async def script(app: Loopwright, pilot: Pilot[None]) -> None:
-        pane = run_screen(app).timeline
-        await until(pilot, lambda: len(pane.items) > 300)
+        story = run_screen(app).tabs[0].story
+        await until(pilot, lambda: len(story.items) > 300)
         await pilot.press("pageup", "pageup")
-        before = [row[: pane.scrollable_content_region.width] for row in rows(app)[4:-1]]
+        await pilot.pause(0.3)
+        before = [row[:60] for row in rows(app)[4:-1]]
         author.write(*(Notice(what=f"later {n}") for n in range(50)))
-        await until(pilot, lambda: pane.items[-1].text == "later 49")
-        assert [row[: pane.scrollable_content_region.width] for row in rows(app)[4:-1]] == before
+        await until(pilot, lambda: story.items[-1].text == "later 49")
+        assert [row[:60] for row in rows(app)[4:-1]] == before
         await pilot.press("G")
         assert "later 49" in text(app)
 
     drive(journal, script, run="live")
+
+
+def test_the_fleet_is_narrowed_by_words_and_by_state(journal: Journal) -> None:
+    whole_run(journal, "done", "Zebra crossing")
+    author = working(journal, "live", "apple pie")
+
+    async def script(app: Loopwright, pilot: Pilot[None]) -> None:
+        await until(pilot, lambda: "live" in text(app) and "Zebra" in text(app))
+        await pilot.press("slash", *"zebra")
+        await until(pilot, lambda: "apple pie" not in text(app))
+        await pilot.press("escape")
+        await until(pilot, lambda: "apple pie" in text(app))
+        await pilot.press("f", "f", "f")
+        await until(pilot, lambda: "apple pie" not in text(app) and "only: ended" in rows(app)[0])
+        await pilot.press("escape")
+        await until(pilot, lambda: "apple pie" in text(app))
+        author.leave()
+
+    drive(journal, script, SIZES[1])
 
 
 def test_a_run_that_loses_its_process_is_said_to_be_interrupted_with_the_way_on(journal: Journal) -> None:
@@ -186,9 +251,9 @@ def test_a_run_that_loses_its_process_is_said_to_be_interrupted_with_the_way_on(
     async def script(app: Loopwright, pilot: Pilot[None]) -> None:
         await until(pilot, lambda: "● making" in text(app))
         author.leave()
-        await until(pilot, lambda: "‖ interrupted" in text(app))
+        await until(pilot, lambda: "× interrupted" in text(app))
         assert "loopwright resume live" in rows(app)[1]
-        await until(pilot, lambda: "Stop" not in rows(app)[-1])
+        await until(pilot, lambda: "Stop" not in rows(app)[-1] and "r Resume" in rows(app)[-1])
 
     drive(journal, script, run="live")
 
@@ -201,8 +266,8 @@ def test_help_is_made_of_the_bindings_that_work(journal: Journal) -> None:
         await pilot.press("question_mark")
         await until(pilot, lambda: isinstance(app.screen, Reader))
         shown = [item.text for item in app.screen.query_one("#text").items]  # type: ignore[attr-defined]
-        assert any(line.split() == ["x", "Stop"] for line in shown)
-        assert any(line.endswith("Last, and follow") for line in shown)
+        assert any(line.split() == ["x", "Stop", "run.stop"] for line in shown)
+        assert any("Last, and follow" in line for line in shown)
         await pilot.press("question_mark", "escape")
         assert isinstance(app.screen, FleetScreen)
         author.leave()
@@ -210,7 +275,7 @@ def test_help_is_made_of_the_bindings_that_work(journal: Journal) -> None:
         await pilot.press("question_mark")
         await until(pilot, lambda: isinstance(app.screen, Reader))
         shown = [item.text for item in app.screen.query_one("#text").items]  # type: ignore[attr-defined]
-        assert not any(line.endswith("Stop") for line in shown)
+        assert not any("run.stop" in line for line in shown)
         rows(app)
 
     drive(journal, script, SIZES[2])
@@ -222,7 +287,7 @@ def test_a_key_in_the_footer_can_be_clicked(journal: Journal) -> None:
     async def script(app: Loopwright, pilot: Pilot[None]) -> None:
         await until(pilot, lambda: "Stop" in rows(app)[-1])
         await pilot.click(offset=(rows(app)[-1].index("Stop"), 39))
-        await until(pilot, lambda: isinstance(app.screen, AskStop))
+        await until(pilot, lambda: isinstance(app.screen, Sure))
 
     drive(journal, script)
     working_one.leave()
@@ -234,9 +299,24 @@ def test_resizing_never_breaks_a_row(journal: Journal) -> None:
 
     async def script(app: Loopwright, pilot: Pilot[None]) -> None:
         await until(pilot, lambda: "live" in text(app))
-        for press in ("j", "enter", "question_mark"):
+        for press in (
+            "j",
+            "x",
+            "n",
+            "ctrl+p",
+            "escape",
+            "enter",
+            "2",
+            "3",
+            "4",
+            "5",
+            "s",
+            "escape",
+            "t",
+            "question_mark",
+        ):
             await pilot.press(press)
-            for width, height in ((61, 20), (100, 9), (20, 5), (3, 2)):
+            for width, height in ((100, 9), (20, 5), (3, 2)):
                 await pilot.resize_terminal(width, height)
                 await pilot.pause()
                 rows(app)
@@ -254,11 +334,11 @@ def test_markup_is_text(journal: Journal) -> None:
     async def script(app: Loopwright, pilot: Pilot[None]) -> None:
         await until(pilot, lambda: bad[:30] in text(app))
         await pilot.press("enter")
-        await until(pilot, lambda: f"note: {bad}" in text(app) or f"! {bad}" in text(app))
+        await until(pilot, lambda: isinstance(app.screen, RunScreen) and bad in text(app))
         at = next(n for n, row in enumerate(rows(app)) if "press[/]" in row and n > 3)
         await pilot.click(offset=(rows(app)[at].index("press"), at))
         await pilot.press("x")
-        await until(pilot, lambda: isinstance(app.screen, AskStop))
+        await until(pilot, lambda: isinstance(app.screen, Sure))
         assert bad in text(app)
         assert app.is_running
 

@@ -7,7 +7,7 @@ from rich.cells import cell_len
 
 from harness.clean import clean
 from tui.card import _short, clock, dollars, gauge
-from tui.text import MARK, NARROW, Item, cells, cut, draw, fit, height, one_line, spread, trim, wrap
+from tui.text import MARK, Item, cells, cut, draw, fit, height, lit, one_line, spread, trim, wrap
 
 CLEANED = st.text(st.sampled_from("ab \t\n日é\u0301👍\ufe0f▸…[/]=@") | st.characters(), max_size=80).map(clean)
 WIDTH = st.integers(1, 40)
@@ -53,13 +53,22 @@ def test_a_line_fills_its_row_exactly(left: list[str], right: list[str], width: 
     assert cells(spread(before, behind, width)) == width
 
 
-@given(CLEANED, WIDTH, st.integers(0, 4), st.sampled_from(["", "✓", "!"]), st.sampled_from([0, 9]))
-def test_a_paragraph_is_as_high_as_it_is_drawn(text: str, width: int, indent: int, mark: str, label: int) -> None:
-    item = Item(text=text, indent=indent, mark=mark, label="0:07", label_width=label)
+@given(CLEANED, WIDTH, st.integers(0, 4), st.sampled_from(["", "✓", "!"]))
+def test_a_paragraph_is_as_high_as_it_is_drawn(text: str, width: int, indent: int, mark: str) -> None:
+    item = Item(text=text, indent=indent, mark=mark)
     drawn = draw(item, width)
     assert len(drawn) == height(item, width)
-    lead = indent + MARK + (label if width >= NARROW else 0)
+    lead = indent + MARK
     assert all(cells(line) <= max(width, lead + 2) for line in drawn)
+
+
+@given(st.lists(CLEANED.map(one_line), max_size=3), st.text("ab日é ", min_size=1, max_size=2))
+def test_lighting_up_words_changes_no_text(texts: list[str], words: str) -> None:
+    line = tuple((text, "plain") for text in texts)
+    shown = lit(line, words)
+    assert "".join(text for text, _ in shown) == "".join(texts)
+    assert all(text.casefold() == words.casefold() for text, tone in shown if "hit" in tone)
+    assert any("hit" in tone for _, tone in shown) or not any(words in text for text in texts)
 
 
 @given(CLEANED)

@@ -1,11 +1,13 @@
 """Runs for the screens: real events in a real journal, as the loop would write them; and reading the screens."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from rich.cells import cell_len
 from textual.pilot import Pilot
 
@@ -25,8 +27,10 @@ from harness.events import (
     IterationStarted,
     ModelReplied,
     ModelRequested,
+    QuestionAsked,
     RunCreated,
     RunFinished,
+    RunParked,
     ToolFinished,
     ToolStarted,
     Usage,
@@ -34,6 +38,7 @@ from harness.events import (
 )
 from harness.goal import Goal, Limits
 from harness.journal import Journal
+from harness.repo import Base, Repository, Store
 from tui.app import Loopwright
 
 SIZES = ((120, 40), (80, 24), (60, 20))
@@ -48,12 +53,14 @@ def open_journal(home: Path) -> Journal:
 class Author:
     """Writes a run as its process would: holds it, claims it, appends to it."""
 
-    def __init__(self, journal: Journal, run: str, goal: str = GOAL, *, held: bool = True, iterations: int = 6) -> None:
+    def __init__(
+        self, journal: Journal, run: str, goal: str = GOAL, *, held: bool = True, base_tree: str = "b" * 40
+    ) -> None:
         self.journal, self.run = journal, run
         self._holding = ExitStack()
         if held:
             self._holding.enter_context(journal.hold(run))
-        journal.create(run, created(goal, iterations))
+        journal.create(run, created(goal, base_tree))
         self.epoch = journal.claim(run, "box:1")
 
     def write(self, *events: Event) -> None:
@@ -64,13 +71,13 @@ class Author:
         self._holding.close()
 
 
-def created(goal: str = GOAL, iterations: int = 6) -> RunCreated:
+def created(goal: str = GOAL, base_tree: str = "b" * 40) -> RunCreated:
     return RunCreated(
-        goal=Goal(text=goal, limits=Limits(iterations=iterations, micro_usd=2_000_000)),
+        goal=Goal(text=goal, limits=Limits(iterations=6, micro_usd=2_000_000)),
         repo="/home/ana/acme-api",
         repo_id="acme",
         base="a" * 40,
-        base_tree="b" * 40,
+        base_tree=base_tree,
         base_ref="main",
         branch="loopwright/retry",
         maker="maker-model",
@@ -185,7 +192,8 @@ async def until(pilot: Pilot[None], holds: Callable[[], Any]) -> None:
     """Wait until something holds; fail with what is on the screen when it never does."""
     for _ in range(400):
         await pilot.pause(0.025)
-        if holds():
+        laid_out = pilot.app.screen._compositor.size == pilot.app.size  # a screen that was pushed just now is not
+        if laid_out and holds():
             return
     raise AssertionError(f"never: {text(pilot.app)}")  # type: ignore[arg-type]
 
@@ -206,3 +214,61 @@ def drive(
             await script(app, pilot)
 
     asyncio.run(play())
+
+
+def asked(
+    question: str = "q1", seconds: int = 600, options: tuple[str, ...] = ("allow_once", "allow_run", "deny")
+) -> Event:
+    return QuestionAsked(
+        question=question, kind="host", text="Open the network to api.acme.dev:443 for `make fixtures`?",
+        options=options, deadline=time.time_ns() // 1000 + seconds * 1_000_000, subject="api.acme.dev:443",
+    )  # fmt: skip
+
+
+def asking(journal: Journal, run: str = "asks", goal: str = "Retry on 429", **more: Any) -> Author:
+    """A run that is parked on a question."""
+    author = working(journal, run, goal)
+    author.write(asked(**more), RunParked(reason="asks for a host", question="q1"))
+    author.leave()
+    return author
+
+
+OLD = "def sleep_for(resp, attempt):\n    return 2 ** attempt\n\n\ndef other():\n    pass\n"
+NEW = (
+    "def sleep_for(resp, attempt):\n    header = resp.headers.get('retry-after', '')\n    return 3 ** attempt\n\n\n"
+    "def other():\n    pass\n"
+)
+
+
+def trees(home: Path, before: dict[str, str], after: dict[str, str]) -> tuple[str, str]:
+    """Two trees in the store of the repository `acme` under `home`, as a run would leave them."""
+    import git
+
+    repo = git.Repo.init(home / "acme")
+    made = []
+    for files in (before, after):
+        for path, text in files.items():
+            Path(repo.working_dir, path).parent.mkdir(parents=True, exist_ok=True)
+            Path(repo.working_dir, path).write_text(text)
+        repo.git.add("-A")
+        repo.git.execute(["git", "-c", "user.name=a", "-c", "user.email=a@example.invalid", "commit", "-qm", "x"])
+        made.append((repo.head.commit.hexsha, repo.head.commit.tree.hexsha))
+    place = Repository(
+        root=home / "acme", git_dir=home / "acme/.git", head_dir=home / "acme/.git", bare=False, id="acme"
+    )
+    store = Store(home, place)
+    for commit, tree in made:
+        store.adopt(Base(commit=commit, tree=tree, ref="HEAD"))
+    store.close()
+    return made[0][1], made[1][1]
+
+
+def with_diff(journal: Journal, home: Path, run: str, before: dict[str, str], after: dict[str, str]) -> Author:
+    """A run whose first candidate changes files."""
+    old, new = trees(home, before, after)
+    author = Author(journal, run, base_tree=old)
+    events = [
+        msgspec.structs.replace(event, tree=new) if isinstance(event, CandidateMade) else event for event in made(1)
+    ]
+    author.write(*baseline(), *events, *judged(1))
+    return author

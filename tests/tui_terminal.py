@@ -27,7 +27,7 @@ class Terminal:
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", size[1], size[0], 0, 0))
         self.process = subprocess.Popen(
             [LOOPWRIGHT, command, *args],
-            env=os.environ
+            env={name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
             | {"TERM": "xterm-256color", "COLORTERM": "truecolor", "LOOPWRIGHT_HOME": str(home)}
             | environ,
             stdin=slave,
@@ -64,6 +64,14 @@ class Terminal:
         since = len(self.written)
         os.write(self._master, keys.encode() if isinstance(keys, str) else keys)
         self.until(shows, since)
+
+    def settle(self) -> None:
+        """Read until nothing is written for a moment: what is typed then is meant for what is to be seen."""
+        still = 0
+        while still < 3:
+            before = len(self.written)
+            self._read()
+            still = still + 1 if before == len(self.written) else 0
 
     def resize(self, width: int, height: int) -> None:
         fcntl.ioctl(self._master, termios.TIOCSWINSZ, struct.pack("HHHH", height, width, 0, 0))

@@ -1,39 +1,31 @@
 """The full screen: a viewer of the journal. It may be closed or killed at any time, no run depends on it."""
 
 import asyncio
+import gc
+import os
 import signal
 import time
 from collections.abc import Callable
-from typing import Any, ClassVar
+from datetime import datetime
+from pathlib import Path
+from typing import Any, ClassVar, cast
 
 from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
-from textual.theme import Theme
+from textual.widget import Widget
 
 from harness.journal import Journal, JournalError
-from tui import control, inputs
-from tui.fleet import Fleet
-from tui.follow import Tail
-from tui.screens import AskStop, FleetScreen, Reader, RunScreen
-from tui.screens.shared import OpenRun, StopRun
+from tui import acting, inputs, notify
+from tui.card import Card
+from tui.screens import Entry, FleetScreen, JumpScreen, NewRun, Palette, Reader, RunScreen
+from tui.screens.shared import OpenRun, target
+from tui.settings import Settings, checked
 from tui.text import Item
+from tui.theme import THEMES
 
 TERMINATED = 143
 """The exit code after SIGTERM."""
-DARK = Theme(
-    name="loopwright",
-    primary="#6cb6ff",
-    secondary="#b48ead",
-    warning="#ffb454",
-    error="#ff6b6b",
-    success="#8bd649",
-    accent="#7fd1b9",
-    foreground="#d5d9e0",
-    background="#0f1217",
-    surface="#161b22",
-    panel="#1c232d",
-)
 
 
 class Loopwright(App[None]):
@@ -42,62 +34,169 @@ class Loopwright(App[None]):
     CSS_PATH = "styles.tcss"
     TITLE = "loopwright"
     ENABLE_COMMAND_PALETTE = False
+    PAUSE_GC_ON_SCROLL = True
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("q", "quit", "Quit", id="quit"),
         Binding("ctrl+c", "quit", "Quit", show=False, priority=True, id="quit.now"),
+        Binding("ctrl+p,colon", "palette", "Palette", show=False, id="palette"),
+        Binding("ctrl+o", "jump", "Jump", show=False, id="jump"),
+        Binding("T", "theme", "Theme", show=False, id="theme"),
+        Binding("ctrl+e", "export", "Screenshot", show=False, id="export"),
         Binding("question_mark,f1", "help", "Help", key_display="?", id="help"),
     ]
 
-    def __init__(self, journal: Journal, first: str | None = None, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        journal: Journal,
+        first: str | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        settings: Settings | None = None,
+    ) -> None:
         inputs.harden()
         super().__init__()
-        self._journal, self._first, self._clock = journal, first, clock
-        self.register_theme(DARK)
-        self.theme = DARK.name
+        self.journal, self._first, self.clock = journal, first, clock
+        self.settings = checked(settings or Settings(), bindings())
+        self.ascii = self.settings.ascii
+        self._seen: dict[str, Card] = {}
+        for theme in THEMES.values():
+            self.register_theme(theme)
+        self._wear(self.settings.theme)
+        self.set_keymap(self.settings.keys)
 
     def get_default_screen(self) -> Screen[Any]:
-        return FleetScreen(Fleet(self._journal))
+        return FleetScreen(self.journal)
 
     def on_mount(self) -> None:
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, self.exit, None, TERMINATED)
         if self._first:
             self.open_run(self._first)
+        self.set_interval(1.0, self._tell)
+        gc.freeze()  # what is there now stays: nothing of it needs looking at again
+
+    def _wear(self, theme: str) -> None:
+        self.theme = theme
+        self.set_class(THEMES[theme].ansi, "ansi")
+
+    @property
+    def fleet(self) -> FleetScreen:
+        """The screen beneath all others."""
+        return cast(FleetScreen, self.screen_stack[0])
 
     def open_run(self, run: str) -> None:
         """Show one run; say why when it cannot be read."""
         try:
-            tail = Tail(self._journal, run)
+            screen = RunScreen(self.journal, run)
         except JournalError as error:
-            self.notify(str(error), severity="error", markup=False)
+            self.say(str(error), bad=True)
         else:
-            self.push_screen(RunScreen(self._journal, tail))
+            self.push_screen(screen)
 
     def on_open_run(self, wish: OpenRun) -> None:
         self.open_run(wish.run)
 
-    def on_stop_run(self, wish: StopRun) -> None:
-        def answered(stop: bool | None) -> None:
-            if stop:
-                self.run_worker(self._stop(wish.card.run))
+    def say(self, words: str, *, bad: bool = False) -> None:
+        """A word in the corner."""
+        self.notify(words, severity="error" if bad else "information", markup=False, timeout=8 if bad else 3)
 
-        self.push_screen(AskStop(wish.card, self._clock), answered)
+    def _tell(self) -> None:
+        """Tell whoever looks elsewhere what needs them, once."""
+        cards = self.fleet.fleet.cards
+        news = notify.news(self._seen, cards)
+        self._seen = {card.run: card for card in cards}
+        if self.app_focus or not self._driver:
+            return
+        way = notify.how() if self.settings.notify == "auto" else self.settings.notify
+        for words in news:
+            self._driver.write(notify.sequence(words, way, tmux="TMUX" in os.environ))
 
-    async def _stop(self, run: str) -> None:
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """What can be done to a run is offered where it can."""
+        if action == "act":
+            return acting.applies(str(parameters[0]), target(self.screen))
+        return True
+
+    def action_act(self, name: str) -> None:
+        """Do something to the run on the screen or under the cursor."""
+        card = target(self.screen)
+        if card and acting.applies(name, card):
+            acting.act(self, name, card)
+
+    def action_new_run(self) -> None:
+        """Ask for a goal."""
+        self.push_screen(NewRun(Path.cwd()), lambda wanted: acting.new_run(self, wanted) if wanted else None)
+
+    def action_theme(self) -> None:
+        """Wear the next theme."""
+        names = list(THEMES)
+        self._wear(names[(names.index(self.theme) + 1) % len(names)])
+        self.say(f"theme {self.theme}")
+
+    def action_export(self) -> None:
+        """Write what is on the screen as an SVG file into the directory where this was started."""
+        target_ = Path.cwd() / f"loopwright-{datetime.now():%Y%m%d-%H%M%S}.svg"
         try:
-            await asyncio.to_thread(control.stop, self._journal, run)  # another process may be writing just now
-        except JournalError as error:
-            self.notify(str(error), severity="error", markup=False)
+            target_.write_text(self.export_screenshot(title="loopwright"))
+        except OSError as error:
+            self.say(f"the screenshot cannot be written: {error}", bad=True)
         else:
-            self.notify(f"asked {run} to stop", markup=False)
+            self.say(f"wrote {target_}")
+
+    def action_jump(self) -> None:
+        """Put a letter on everything that takes the keys."""
+        places: list[Widget] = [widget for widget in self.screen.focus_chain if widget.region.area]
+
+        def go(place: Widget | None) -> None:
+            if place:
+                self.screen.set_focus(place)
+
+        self.push_screen(JumpScreen(places), go)
+
+    def action_palette(self) -> None:
+        """Every action that works here, and every run."""
+        entries = [Entry(text, shown, action) for action, text, shown, _ in self._keys()]
+        runs = self.fleet.fleet.cards[:200]
+        entries += [Entry(f"{card.run}  {card.word}  {card.goal}", run=card.run) for card in runs]
+        self.push_screen(Palette(entries), self._chosen)
+
+    def _chosen(self, entry: Entry | None) -> None:
+        if entry and entry.run:
+            self.open_run(entry.run)
+        elif entry:
+            focused = self.screen.focused
+            for at in ([focused] if focused else []) + [self.screen, self]:
+                if entry.action.startswith("app.") or hasattr(at, f"action_{entry.action.partition('(')[0]}"):
+                    self.run_worker(self.run_action(entry.action, at))
+                    return
+
+    def _keys(self) -> list[tuple[str, str, str, str]]:
+        """Action, words, keys and id of every binding that is active now."""
+        found: dict[tuple[str, str], tuple[list[str], str]] = {}
+        for active in self.screen.active_bindings.values():
+            binding = active.binding
+            if active.enabled and binding.description:
+                shown, _ = found.setdefault((binding.action, binding.description), ([], binding.id or ""))
+                shown.append(self.get_key_display(binding))
+        return [(action, text, " ".join(dict.fromkeys(shown)), name) for (action, text), (shown, name) in found.items()]
 
     def action_help(self) -> None:
-        """Show every key that works here."""
+        """Show every key that works here, with the name by which `tui.toml` binds it to another."""
         if isinstance(self.screen, Reader) and self.screen.name == "help":
             return
-        keys: dict[tuple[str, str], list[str]] = {}
-        for active in self.screen.active_bindings.values():
-            if active.enabled and active.binding.description:
-                shown = self.get_key_display(active.binding)
-                keys.setdefault((active.binding.action, active.binding.description), []).append(shown)
-        items = [Item(text=f"{' '.join(dict.fromkeys(shown)):<16} {text}") for (_, text), shown in keys.items()]
+        items = [
+            Item(text="Keys that work here; [keys] in tui.toml binds another key to a name on the right.", tone="dim")
+        ]
+        items.append(Item(text=""))
+        items += [Item(text=f"{shown:<16} {text:<24} {name}") for _, text, shown, name in self._keys()]
         self.push_screen(Reader("keys", items, name="help"))
+
+
+def bindings() -> set[str]:
+    """The ids of all bindings there are: what a keymap can name."""
+    found: set[str] = set()
+    kinds: list[type[Any]] = [Loopwright, Widget]
+    while kinds:
+        kind = kinds.pop()
+        kinds += kind.__subclasses__()
+        if kind.__module__.startswith("tui."):
+            found |= {each.id for each in vars(kind).get("BINDINGS", ()) if isinstance(each, Binding) and each.id}
+    return found

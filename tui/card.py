@@ -5,9 +5,11 @@ from typing import NamedTuple
 from harness.events import DiffStat, GateFinished, Outcome
 from harness.goal import MICRO
 from harness.journal import Iteration, Phase, State, Summary
-from tui.follow import Tail
 from tui.text import Line, Tone, one_line
+from tui.view import View
 
+Standing = tuple[str, str, Tone]
+"""A state in a word, its sign, and its tone."""
 ENDED: dict[Outcome, tuple[str, Tone]] = {
     "succeeded": ("✓", "good"),
     "already_satisfied": ("✓", "good"),
@@ -18,19 +20,20 @@ ENDED: dict[Outcome, tuple[str, Tone]] = {
     "failed": ("✗", "bad"),
     "cancelled": ("–", "dim"),
 }
-PHASES: dict[Phase, tuple[str, str, Tone]] = {
+PHASES: dict[Phase, Standing] = {
     "created": ("starting", "●", "live"),
     "baseline": ("baseline", "◆", "gate"),
     "making": ("making", "●", "live"),
     "judging": ("judging", "◆", "gate"),
     "checking": ("checking", "●", "live"),
     "publishing": ("publishing", "●", "live"),
-    "paused": ("paused", "‖", "warn"),
-    "parked": ("asks", "?", "warn"),
+    "paused": ("paused", "‖", "dim"),
+    "parked": ("parked", "‖", "warn"),
     "finished": ("finished", "–", "dim"),
 }
-INTERRUPTED: tuple[str, str, Tone] = ("interrupted", "‖", "warn")
-STOPPING: tuple[str, str, Tone] = ("stopping", "○", "warn")
+ASKS: Standing = ("asks you", "!", "warn strong")
+INTERRUPTED: Standing = ("interrupted", "×", "warn")
+STOPPING: Standing = ("stopping", "○", "warn")
 LIGHTS: dict[str, Tone] = {"✓": "good", "✗": "bad", "…": "gate", "·": "dim"}
 """What a gate's light says: green, red, running, has not spoken."""
 
@@ -61,10 +64,25 @@ class Card(NamedTuple):
     until: int | None
     """When its clock stopped; None while it runs, 0 when that is not known."""
     diff: DiffStat | None
+    rank: int
+    """Where it stands among the others: what needs a person first, what has ended last."""
+    since: int
+    """Since when it stands where it does: what sorts runs of one rank."""
+    asks: str = ""
+    """What it asks, in a line."""
+    spent: int = 0
+    """Microseconds for which it was pursued."""
+    seconds: int = 0
+    """The limit of its time."""
+    repo: str = ""
 
 
-def of_tail(tail: Tail) -> Card:
-    """The row of a run that is followed."""
+RANKS = {"asks you": 0, "parked": 1, "unreadable": 1, "interrupted": 2, "paused": 4}
+LIVE, OVER = 3, 5
+
+
+def of_view(tail: View) -> Card:
+    """The row of a run that is followed, or seen as it stood."""
     state = tail.state
     word, mark, tone = _standing(tail)
     best = state.best
@@ -83,24 +101,68 @@ def of_tail(tail: Tail) -> Card:
         started=state.started,
         until=state.ended or (state.touched if tail.over else None),
         diff=best.diff if best else None,
+        rank=rank(word, ended=state.finished is not None),
+        since=_since(state),
+        asks=one_line(state.questions[0].text) if state.questions and not state.finished else "",
+        spent=state.active,
+        seconds=state.limits.seconds,
+        repo=state.created.repo if state.created else "",
     )
 
 
-def _standing(tail: Tail) -> tuple[str, str, Tone]:
+def rank(word: str, *, ended: bool) -> int:
+    """The inbox's order."""
+    return OVER if ended else RANKS.get(word, LIVE)
+
+
+def _since(state: State) -> int:
+    """The question that expires first; what has ended, newest first; the rest by their beginning, newest first."""
+    if state.finished:
+        return -state.ended
+    return state.questions[0].deadline if state.questions else -state.started
+
+
+def _standing(tail: View) -> Standing:
     if tail.state.finished:
         return _ended(tail.state.finished.outcome)
+    if tail.state.questions:
+        return ASKS
     if tail.interrupted:
         return INTERRUPTED
     return STOPPING if tail.stopping else PHASES[tail.state.phase]
 
 
-def _ended(outcome: Outcome) -> tuple[str, str, Tone]:
+def _ended(outcome: Outcome) -> Standing:
     return (outcome, *ENDED[outcome])
 
 
+def note(view: View, card: Card) -> tuple[str, Tone]:
+    """What to know about a run that stands still or is told something, or else who works where."""
+    state = view.state
+    if state.finished:
+        said = state.finished
+        branch = f"branch {said.branch}" if said.branch else ""
+        return one_line(" · ".join(filter(None, (said.reason, branch, said.next_step)))), "plain"
+    if card.asks:
+        return f"asks: {card.asks} · a answers", "warn"
+    if state.parked:
+        return f"parked: {one_line(state.parked.reason)} · r resumes", "warn"
+    if view.interrupted:
+        return f"its process is gone · r resumes it, as does: loopwright resume {view.run}", "warn"
+    if view.stopping:
+        return "asked to stop: it ends after this step · u takes it back while that can be", "warn"
+    if view.unheard:
+        return f"not heard yet: {one_line(f'{view.unheard[-1].kind} {view.unheard[-1].text}')}", "dim"
+    created = state.created
+    if created is None:
+        return "", "dim"
+    return one_line(f"{created.repo} at {created.base[:10]} · {created.maker}, checked by {created.checker}"), "dim"
+
+
 def of_summary(row: Summary) -> Card:
-    """The row of a run that nobody has looked into yet; unless it has finished, it is an interrupted one."""
-    word, mark, tone = _ended(row.outcome) if row.phase == "finished" and row.outcome else INTERRUPTED
+    """The row of a run that nobody has looked into yet; unless it has ended or waits, it is an interrupted one."""
+    ended = row.phase == "finished" and row.outcome
+    word, mark, tone = _ended(row.outcome) if ended and row.outcome else _resting(row)
     return Card(
         run=row.run,
         word=word,
@@ -116,12 +178,22 @@ def of_summary(row: Summary) -> Card:
         started=row.created,
         until=row.ended,
         diff=row.diff,
+        rank=rank(word, ended=bool(ended)),
+        since=row.questions[0].deadline if row.questions and not ended else -(row.ended or row.created),
+        asks=one_line(row.questions[0].text) if row.questions and not ended else "",
+        repo=row.repo,
     )
+
+
+def _resting(row: Summary) -> Standing:
+    if row.questions:
+        return ASKS
+    return PHASES["parked"] if row.phase == "parked" else INTERRUPTED
 
 
 def unreadable(row: Summary) -> Card:
     """The row of a run whose events cannot be read."""
-    return of_summary(row)._replace(word="unreadable", mark="?", tone="bad")
+    return of_summary(row)._replace(word="unreadable", mark="?", tone="bad", rank=RANKS["unreadable"])
 
 
 def judged(state: State) -> Iteration | None:

@@ -9,20 +9,19 @@ import msgspec
 
 from harness.config import places
 from harness.journal import Journal, Record, line
-from tui.card import dollars, of_tail, steps
+from tui.card import dollars, of_view, steps
 from tui.follow import Tail
 from tui.plain import Watch
 
 
-class NoTerminal(click.ClickException):
-    """The full screen has nowhere to be drawn: what, why and the fix (exit code 2)."""
+class Unusable(click.ClickException):
+    """The full screen cannot be shown so: what, why and the fix (exit code 2)."""
 
     exit_code = 2
 
-    def __init__(self, why: str) -> None:
-        self.what, self.why = "the full screen needs a terminal", why
-        self.fix = "see the same as plain lines with: loopwright watch"
-        super().__init__(f"{self.what}: {why}")
+    def __init__(self, what: str, why: str, fix: str) -> None:
+        self.what, self.why, self.fix = what, why, fix
+        super().__init__(f"{what}: {why}")
 
     def show(self, file: IO[Any] | None = None) -> None:
         """Print it on stderr."""
@@ -60,7 +59,7 @@ def _standing(tail: Tail) -> str:
     finished = tail.state.finished
     if finished:
         return f"{tail.run} has ended: {finished.outcome}: {finished.reason}"
-    card = of_tail(tail)
+    card = of_view(tail)
     return f"{tail.run}: {card.word}, iteration {steps(card)}, ${dollars(card.cost)} of ${dollars(card.budget)}"
 
 
@@ -76,18 +75,29 @@ def _show(tail: Tail, record: Record | None, prefix: str, as_json: bool) -> None
 
 @click.command()
 @click.argument("run", required=False)
-def tui(run: str | None) -> None:
+@click.option("--theme", metavar="NAME", help="dark, light, contrast, or terminal: the colours that yours has.")
+@click.option("--ascii", "plain", is_flag=True, help="Signs of ASCII alone.")
+def tui(run: str | None, theme: str | None, plain: bool) -> None:
     """Watch all runs on the full screen, or RUN (an id, the start of one, or `last`). Leaving it stops nothing."""
     if os.environ.get("TERM", "") in ("", "dumb"):
-        raise NoTerminal(f"TERM is {os.environ.get('TERM') or 'not set'}")
+        raise _no_terminal(f"TERM is {os.environ.get('TERM') or 'not set'}")
     for stream in (sys.stdin, sys.stdout, sys.stderr):
         if not stream.isatty():
-            raise NoTerminal(f"{stream.name.strip('<>')} is not one")
+            raise _no_terminal(f"{stream.name.strip('<>')} is not one")
     with Journal(places().home / "journal.db") as journal:
         first = journal.resolve(run) if run else None
         from tui.app import Loopwright
+        from tui.settings import SettingsError, read
 
-        app = Loopwright(journal, first)
+        try:
+            settings = read(places().settings.with_name("tui.toml"), theme=theme, ascii=plain)
+            app = Loopwright(journal, first, settings=settings)
+        except SettingsError as error:
+            raise Unusable(error.what, error.why, error.fix) from error
         app.run()
         if app.return_code:
             raise click.exceptions.Exit(app.return_code)
+
+
+def _no_terminal(why: str) -> Unusable:
+    return Unusable("the full screen needs a terminal", why, "see the same as plain lines with: loopwright watch")

@@ -1,18 +1,51 @@
 """All runs as rows, kept up to date with little reading: the living ones at each look, the others when seen."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from harness.journal import Journal, JournalError, Summary
-from tui.card import Card, of_summary, of_tail, unreadable
+from tui.card import OVER, Card, of_summary, of_view, unreadable
 from tui.follow import Roll, Tail
 
 LOADING = 0.02
 """Seconds of one look that go into runs that are only being looked at."""
 
 
+SORTS: dict[str, Callable[[Card], tuple[object, ...]]] = {
+    "inbox": lambda card: (card.rank, card.since),
+    "newest": lambda card: (-card.started,),
+    "cost": lambda card: (-card.cost,),
+    "goal": lambda card: (card.goal.casefold(),),
+}
+"""What the rows can be ordered by."""
+STATES: dict[str, Callable[[Card], bool]] = {
+    "all": lambda card: True,
+    "needs you": lambda card: card.rank <= 2,
+    "going on": lambda card: card.live,
+    "ended": lambda card: card.rank == OVER,
+}
+"""What the rows can be narrowed to."""
+
+
+def inbox(card: Card) -> tuple[object, ...]:
+    """The order in which runs stand unless another is asked for."""
+    return SORTS["inbox"](card)
+
+
+def chosen(cards: Iterable[Card], state: str, order: str, words: str) -> list[Card]:
+    """The rows of a state that have every one of `words`, in an order."""
+    wanted = words.casefold().split()
+    kept = [
+        card
+        for card in cards
+        if STATES[state](card)
+        and all(word in f"{card.run} {card.goal} {card.word} {card.repo}".casefold() for word in wanted)
+    ]
+    return sorted(kept, key=SORTS[order]) if order != "inbox" else kept
+
+
 class Fleet:
-    """The rows, newest first."""
+    """The rows: what needs a person first, then what is going on, then what has ended."""
 
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
@@ -41,7 +74,7 @@ class Fleet:
             if run in self._rows and run not in self._tails and time.monotonic() < deadline:
                 changed |= self._update(run, load=True)
         if changed:
-            self.cards = [self._known[run] for run in self._rows]
+            self.cards = sorted((self._known[run] for run in self._rows), key=inbox)
         return changed
 
     def _list(self) -> bool:
@@ -77,4 +110,4 @@ class Fleet:
             tail = self._tails[run] = Tail(self._journal, run)
         elif held or not tail.over:
             tail.look()
-        return of_tail(tail)
+        return of_view(tail)

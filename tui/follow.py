@@ -4,7 +4,8 @@ import time
 from itertools import islice
 
 from harness.events import CommandReceived, RunClaimed
-from harness.journal import Journal, Record, State, Summary, fold
+from harness.journal import Command, Journal, Record, State, Summary, fold
+from tui.control import waiting
 
 BATCH = 1024
 """Records taken in one look: what bounds the time and the memory of it."""
@@ -24,16 +25,32 @@ class Tail:
         self._journal, self.run = journal, run
         self.held = journal.is_held(run)
         self.state = State(run=run) if whole else journal.state(run)
-        self.interrupted = not whole and not self.held and self.state.finished is None
+        self.interrupted = not whole and not self.held and self._goes_on
         """Neither ended nor pursued by a living process of this machine."""
-        self.stopping = False
-        """Somebody has asked it to stop since it was last claimed."""
-        self._note_stop(())
+        self.unheard: tuple[Command, ...] = ()
+        """What people have asked of it and it has not acknowledged."""
+        self._stop_heard = False
+        self._note_wishes(())
+
+    @property
+    def stopping(self) -> bool:
+        """Whether somebody has asked it to stop since it was last claimed, and has not taken it back."""
+        return self._stop_heard or any(command.kind == "stop" for command in self.unheard)
+
+    @property
+    def end(self) -> int | None:
+        """There is no last event while it can go on."""
+        return None
+
+    @property
+    def _goes_on(self) -> bool:
+        """Neither ended nor parked: a process should be there."""
+        return self.state.finished is None and self.state.parked is None
 
     @property
     def over(self) -> bool:
         """Whether nothing more is to be expected until somebody resumes it."""
-        return self.interrupted or self.state.finished is not None
+        return self.interrupted or not self._goes_on
 
     def look(self) -> tuple[Record, ...]:
         """Bring the state up to date with the next records, at most `BATCH`, and return them."""
@@ -41,20 +58,18 @@ class Tail:
         self.held = self._journal.is_held(self.run)
         records = tuple(islice(self._journal.read(self.run, self.state.seq), BATCH))
         self.state = fold(records, self.state)
-        self.interrupted = not self.held and not records and self.state.finished is None
-        self._note_stop(records)
+        self.interrupted = not self.held and not records and self._goes_on
+        self._note_wishes(records)
         return records
 
-    def _note_stop(self, records: tuple[Record, ...]) -> None:
+    def _note_wishes(self, records: tuple[Record, ...]) -> None:
         for record in records:
             match record.event:
                 case RunClaimed():
-                    self.stopping = False
+                    self._stop_heard = False
                 case CommandReceived(kind="stop"):
-                    self.stopping = True
-        if not self.stopping and not self.over:
-            waiting = self._journal.commands(self.run, self.state.acknowledged)
-            self.stopping = any(command.kind == "stop" for command in waiting)
+                    self._stop_heard = True
+        self.unheard = () if self.state.finished else waiting(self._journal, self.run, self.state.acknowledged)
 
 
 class Roll:

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 import msgspec
 
+from harness.goal import MICRO
 from tui.card import Card, dollars, elapsed, gauge, lamps, steps
 from tui.text import Line, Span, cells, fit, spread
 
@@ -13,12 +14,15 @@ GAP = 2
 """Cells between two columns."""
 GOAL = 18
 """Cells that the goal keeps in a header."""
-FIRST_TO_GO = {"bar": 18, "diff": 18, "elapsed": 18, "budget": 12, "lights": 12}
+FIRST_TO_GO = {"clock": 26, "diff": 24, "elapsed": 22, "bar": 22, "budget": 12, "lights": 12}
 """What a narrow table leaves out, in this order, and the cells of the goal that it is left out for."""
-ORDER = ("run", "goal", "word", "iteration", "lights", "budget", "bar", "elapsed", "diff")
-HEADINGS = {"word": "STATE", "iteration": "ITER", "lights": "GATES", "elapsed": "TIME"}
+ORDER = ("run", "goal", "word", "iteration", "lights", "budget", "bar", "elapsed", "clock", "diff")
+HEADINGS = {"run": "RUN", "goal": "GOAL", "word": "STATE", "iteration": "ITER", "lights": "GATES", "elapsed": "TIME"}
+UNNAMED = ("bar", "clock")
 WORKING = {"●": "working", "◆": "in gates"}
 """What the marks of living runs are called where they are counted."""
+ALARM = 85
+"""Percent of its money from which a run's bar is red."""
 RIGHT = ("elapsed", "diff")
 
 
@@ -33,13 +37,14 @@ def columns(cards: Iterable[Card], width: int) -> Columns:
     """The columns that fit into `width` cells."""
     rows = tuple(cards)
     sizes = {
-        "run": min(max((len(card.run) for card in rows), default=0), 14),
+        "run": min(max((len(card.run) for card in rows), default=0), 10 if width < 90 else 14),
         "word": max((len(card.word) for card in rows), default=0),
         "iteration": 5,
         "lights": max((cells(lamps(card)) for card in rows), default=0),
         "budget": max((len(budget(card)) for card in rows), default=0),
         "bar": 8,
         "elapsed": 7,
+        "clock": 4,
         "diff": max((len(diff(card)) for card in rows), default=0),
     }
     sizes = {name: max(size, len(heading(name))) for name, size in sizes.items() if size}
@@ -55,7 +60,7 @@ def _room(sizes: dict[str, int], width: int) -> int:
 
 def heading(name: str) -> str:
     """What stands above a column."""
-    return HEADINGS.get(name, "" if name == "bar" else name.upper())
+    return HEADINGS.get(name, "" if name in UNNAMED else name.upper())
 
 
 def headings(table: Columns) -> Line:
@@ -65,16 +70,17 @@ def headings(table: Columns) -> Line:
 
 def row(card: Card, table: Columns, now: int) -> Line:
     """The row of one run; `now` is in microseconds since 1970."""
-    spent: Span = (budget(card), "bad" if card.budget and card.cost >= card.budget else "plain")
+    paid: Span = (budget(card), "bad" if card.budget and card.cost >= card.budget else "plain")
     figures: dict[str, Span] = {
         "run": (card.run, "dim"),
-        "goal": (card.goal, "strong" if card.live else "plain"),
+        "goal": (card.goal, "strong" if card.live or card.asks else "plain"),
         "word": (card.word, card.tone),
         "iteration": (steps(card), "plain"),
-        "budget": spent,
-        "bar": (gauge(card.cost, card.budget, 8), "bad" if spent[1] == "bad" else "live"),
+        "budget": paid,
+        "bar": (gauge(card.cost, card.budget, 8), "bad" if card.cost * 100 >= card.budget * ALARM else "live"),
         "elapsed": (elapsed(card, now), "plain"),
-        "diff": (diff(card), "plain"),
+        "clock": (gauge(spent(card, now), card.seconds * MICRO, 4), "live" if card.live else "dim"),
+        "diff": (diff(card), "dim"),
     }
     return _row(table, figures, (fit(card.mark, LEAD), card.tone), lamps(card))
 
@@ -98,7 +104,7 @@ def _row(table: Columns, figures: dict[str, Span], lead: Span, lights: Line = ()
 
 def banner(card: Card, width: int, now: int) -> Line:
     """One run in the header of its own screen."""
-    left: Line = ((f" {card.run} ", "badge"), (f" {card.mark} {card.word} ", card.tone), (f" {card.goal}", "strong"))
+    left: Line = ((f" {card.run} ", "name"), (f" {card.mark} {card.word} ", card.tone), (f" {card.goal}", "strong"))
     right: list[Span] = [(f"  it {steps(card)}  ", "plain"), *lamps(card)]
     optional: tuple[Span, ...] = (
         (f" ${budget(card)} ", "plain"),
@@ -111,6 +117,11 @@ def banner(card: Card, width: int, now: int) -> Line:
     return spread(left, tuple(right), width)
 
 
+def spent(card: Card, now: int) -> int:
+    """Microseconds of its time that a run has had; while it lives the clock goes on."""
+    return now - card.started if card.live and card.word != "paused" else card.spent
+
+
 def budget(card: Card) -> str:
     """Spent, and how much may be."""
     return f"{dollars(card.cost)}/{dollars(card.budget)}"
@@ -118,17 +129,24 @@ def budget(card: Card) -> str:
 
 def diff(card: Card) -> str:
     """The size of the best candidate's change."""
-    return f"+{card.diff.insertions} -{card.diff.deletions}" if card.diff else ""
+    return f"+{card.diff.insertions} −{card.diff.deletions}" if card.diff else ""
 
 
-def counts(cards: Iterable[Card]) -> Line:
-    """How many runs are in which state, the living ones first."""
-    tally: dict[tuple[bool, str], list[Card]] = {}
+def counts(cards: Iterable[Card], width: int) -> Line:
+    """How many runs are in which state, what needs a person first; the words go where there is no room for them."""
+    tally: dict[tuple[int, str], list[Card]] = {}
     for card in cards:
-        tally.setdefault((not card.live, card.mark), []).append(card)
-    spans: list[Span] = []
+        tally.setdefault((card.rank, card.mark), []).append(card)
+    long: list[Span] = []
+    short: list[Span] = []
     for _, group in sorted(tally.items()):
         words = {card.word for card in group}
         word = WORKING.get(group[0].mark) or (words.pop() if len(words) == 1 else "")
-        spans.append((f"  {group[0].mark} {len(group)} {word}".rstrip(), group[0].tone))
-    return tuple(spans)
+        long.append((f"  {group[0].mark} {len(group)} {word}".rstrip(), group[0].tone))
+        short.append((f"  {group[0].mark} {len(group)}", group[0].tone))
+    return tuple(long) if cells(tuple(long)) <= width else tuple(short)
+
+
+def today(cards: Iterable[Card], midnight: int) -> str:
+    """What the runs that began after `midnight` (microseconds since 1970) have cost."""
+    return f"today ${dollars(sum(card.cost for card in cards if card.started >= midnight))} "

@@ -1,13 +1,17 @@
 """Text in terminal cells: spans with a tone, cut, aligned and wrapped to a width. Nothing here parses markup."""
 
 from collections.abc import Iterator
-from typing import Literal
 
 import msgspec
 from rich.cells import cell_len, chop_cells, set_cell_size
 
-Tone = Literal["plain", "strong", "dim", "good", "bad", "warn", "live", "gate", "key", "badge"]
-"""What a span means; the theme gives it a colour, and a mark or a word beside it always says the same."""
+TONES = (
+    "plain", "strong", "dim", "faint", "good", "bad", "warn", "live", "gate", "result", "key", "badge", "name", "tab",
+    "rule", "add", "del", "body", "addword", "delword", "hunk", "kw", "str", "num", "com", "fn", "hit", "italic",
+)  # fmt: skip
+"""What a span can mean; the theme gives each a colour, and a mark or a word beside it always says the same."""
+Tone = str
+"""One of `TONES`, or several with spaces between them: the later ones go on top."""
 
 Span = tuple[str, Tone]
 Line = tuple[Span, ...]
@@ -15,45 +19,37 @@ Line = tuple[Span, ...]
 
 
 class Item(msgspec.Struct, frozen=True, kw_only=True):
-    """A paragraph of a pane: a mark, a label before it, and text that is wrapped beside them."""
+    """A paragraph of a pane: a mark, and text that is wrapped beside it."""
 
     text: str
     tone: Tone = "plain"
     mark: str = ""
     mark_tone: Tone = "plain"
-    label: str = ""
-    label_width: int = 0
-    """Cells that the label takes; 0 for none."""
     indent: int = 0
-    key: int = 0
-    """Names what the paragraph tells of, such as an event's sequence number."""
+    line: Line = ()
+    """Drawn as it is, in place of the text, in one row."""
 
 
 MARK = 2
 """Cells of the gutter where the mark stands."""
-NARROW = 50
-"""Cells below which labels are left out."""
 
 
 def height(item: Item, width: int) -> int:
     """Rows that `item` takes in `width` cells."""
-    return len(wrap(item.text, width - _lead(item, width)))
+    if item.line:
+        return 1
+    return len(wrap(item.text, width - item.indent - MARK))
 
 
 def draw(item: Item, width: int) -> tuple[Line, ...]:
     """The rows of `item` in `width` cells."""
-    lead = _lead(item, width)
-    label = lead - item.indent - MARK
+    if item.line:
+        return (trim(((set_cell_size(item.mark, MARK), item.mark_tone), *item.line), width),)
+    lead = item.indent + MARK
     first: Line = ((" " * item.indent, "plain"), (set_cell_size(item.mark, MARK), item.mark_tone))
-    if label:
-        first = ((set_cell_size(item.label, label), "dim"), *first)
-    rows = wrap(item.text, width - lead)
     rest: Line = ((" " * lead, "plain"),)
+    rows = wrap(item.text, width - lead)
     return tuple((*(first if n == 0 else rest), (row, item.tone)) for n, row in enumerate(rows))
-
-
-def _lead(item: Item, width: int) -> int:
-    return (item.label_width if width >= NARROW else 0) + item.indent + MARK
 
 
 def one_line(text: str) -> str:
@@ -81,6 +77,20 @@ def fit(text: str, width: int, *, right: bool = False) -> str:
     text = cut(text, width)
     fill = " " * (width - cell_len(text))
     return fill + text if right else text + fill
+
+
+def lit(line: Line, needle: str) -> Line:
+    """`line` with every place that has `needle` in it (whatever the case) marked as a hit."""
+    spans: list[Span] = []
+    for text, tone in line:
+        low, at = text.casefold(), 0
+        if len(low) != len(text):  # case folding made it longer: places would not agree
+            low = text
+        while needle and (found := low.find(needle, at)) >= 0:
+            spans += [(text[at:found], tone), (text[found : found + len(needle)], f"{tone} hit")]
+            at = found + len(needle)
+        spans.append((text[at:], tone))
+    return tuple(span for span in spans if span[0])
 
 
 def trim(line: Line, width: int) -> Line:

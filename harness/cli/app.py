@@ -91,14 +91,26 @@ def _load(target: str) -> click.Command:
     return command
 
 
-@click.group(cls=Lazy, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    cls=Lazy,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    invoke_without_command=True,
+)
 @click.version_option(__version__, prog_name="loopwright")
-def cli() -> None:
+@click.pass_context
+def cli(ctx: click.Context) -> object:
     """Drive a coding agent on a repository until its work is proven.
+
+    Without a command: all runs on the full screen, where there is a terminal; else a list of them.
 
     The agent works in a disposable sandbox; the harness judges every candidate itself, in a clean room the agent
     cannot reach, and leaves a branch that carries the evidence.
     """
+    if ctx.invoked_subcommand is not None:
+        return None
+    screen = os.environ.get("TERM", "dumb") != "dumb" and all(s.isatty() for s in (sys.stdin, sys.stdout, sys.stderr))
+    command = _load(_contributed()["tui"] if screen and "tui" in _contributed() else COMMANDS["ls"][0])
+    return ctx.invoke(command)
 
 
 def main() -> None:

@@ -102,6 +102,12 @@ FROM events e LEFT JOIN payloads p ON p.run = e.run AND p.digest = e.payload
 WHERE e.run = :run AND e.seq > :after
 ORDER BY e.seq LIMIT :limit;
 
+-- name: read_back
+SELECT e.seq, e.epoch, e.ts, e.hash, e.hdr, p.body
+FROM events e LEFT JOIN payloads p ON p.run = e.run AND p.digest = e.payload
+WHERE e.run = :run AND e.seq < :before
+ORDER BY e.seq DESC LIMIT :limit;
+
 -- name: read_for_state
 SELECT e.seq, e.epoch, e.ts, e.hash, e.hdr, p.body
 FROM events e LEFT JOIN payloads p ON p.run = e.run AND p.digest = e.payload

@@ -99,6 +99,18 @@ class Journal:
         """The records after sequence number `after`, in order. Holds nothing open between them."""
         return self._records("read", run, after)
 
+    def read_back(self, run: str, before: int = ALL) -> Iterator[Record]:
+        """The records before sequence number `before`, the newest first. Holds nothing open between them."""
+        while True:
+            bounds = {"run": run, "before": before, "limit": PAGE}
+            with self._db.reading() as db:
+                rows = db.execute(sql()["read_back"], bounds).fetchall()
+            for row in rows:
+                yield _record(run, row)
+            if len(rows) < PAGE:
+                return
+            before = rows[-1][0]
+
     def state(self, run: str) -> State:
         """The fold of the run up to now, without reading what does not enter it. Raises `UnknownRun`."""
         with self._db.reading() as db:

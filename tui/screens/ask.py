@@ -1,4 +1,4 @@
-"""The question before a run is stopped: answered by a key that means it, never by Enter or by a key in flight."""
+"""The question before something is done that cannot be undone for long: a key that means it, never Enter."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -6,51 +6,50 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
+from textual.containers import Container
 from textual.screen import ModalScreen
 
-from tui.card import Card, dollars
-from tui.text import Line
+from tui.screens.guard import Guard
+from tui.text import Line, cut, wrap
 from tui.widgets import Bar
 
-GUARD = 0.4
-"""Seconds after opening, and after the terminal got the focus, in which keys were meant for something else."""
 
-
-class AskStop(ModalScreen[bool]):
-    """Whether to stop a run; its result is the answer."""
+class Sure(ModalScreen[bool]):
+    """`what` and why one could hesitate; its result is whether to do it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("y", "answer(True)", "Stop it", id="ask.yes"),
-        Binding("n,escape", "answer(False)", "Let it go on", id="ask.no"),
+        Binding("y", "answer(True)", "Yes", id="ask.yes"),
+        Binding("n,escape", "answer(False)", "No", id="ask.no"),
     ]
 
-    def __init__(self, card: Card, clock: Callable[[], float] = time.monotonic) -> None:
-        super().__init__()
-        self._card, self._clock = card, clock
-        self._deaf_until = clock() + GUARD
+    def __init__(
+        self, what: str, about: str, yes: str, no: str, words: str = "", clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        super().__init__(classes="modal")
+        self._what, self._about, self._yes, self._no, self._words = what, about, yes, no, words
+        self._guard = Guard(clock)
 
     def compose(self) -> ComposeResult:
-        yield Bar(self._draw, id="question")
+        with Container(classes="box"):
+            yield Bar(self._draw, rows=self._rows)
 
     def on_mount(self) -> None:
-        self.watch(self.app, "app_focus", self._focused, init=False)
+        self._guard.watch(self)
 
-    def _focused(self, focused: bool) -> None:
-        if focused:
-            self._deaf_until = self._clock() + GUARD
+    def _rows(self, width: int) -> int:
+        return len(self._draw(width))
 
     def _draw(self, width: int) -> Sequence[Line]:
-        card = self._card
         return (
-            ((f"Stop {card.run}?", "strong"),),
-            ((card.goal, "plain"),),
+            ((cut(self._what, width), "warn strong"),),
+            ((cut(self._about, width), "strong"),),
             (),
-            ((f"{card.word}, ${dollars(card.cost)} spent. Its best candidate is kept.", "plain"),),
+            *(((row, "plain"),) for row in wrap(self._words, width)),
             (),
-            (("y", "key"), ("  stop it     ", "plain"), ("n", "key"), ("  let it go on", "plain")),
+            ((" y", "key"), (f" {self._yes}      ", "plain"), ("n", "key"), (f" {self._no}", "plain")),
         )
 
-    def action_answer(self, stop: bool) -> None:
+    def action_answer(self, yes: bool) -> None:
         """Close with an answer, unless the key came too early to be one."""
-        if self._clock() >= self._deaf_until:
-            self.dismiss(stop)
+        if self._guard.hears:
+            self.dismiss(yes)

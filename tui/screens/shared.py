@@ -1,11 +1,26 @@
-"""What the screens have in common: wishes that the app fulfils, and whether a screen is seen at all."""
+"""What the screens have in common: wishes that the app fulfils, which keys act on a run, whether a screen is seen."""
 
 from typing import Any
 
+from textual.binding import Binding
 from textual.message import Message
 from textual.screen import Screen
 
 from tui.card import Card
+
+ACTS = [
+    Binding("a", "app.act('answer')", "Answer", id="run.answer"),
+    Binding("s", "app.act('steer')", "Steer", id="run.steer"),
+    Binding("p", "app.act('pause')", "Pause", id="run.pause"),
+    Binding("p", "app.act('continue')", "Continue", id="run.continue"),
+    Binding("x", "app.act('stop')", "Stop", id="run.stop"),
+    Binding("u", "app.act('undo')", "Undo stop", id="run.undo"),
+    Binding("r", "app.act('resume')", "Resume", id="run.resume"),
+    Binding("t", "app.act('replay')", "Replay", id="run.replay"),
+    Binding("e", "app.act('shell')", "Shell", id="run.shell"),
+    Binding("o", "app.act('open')", "Open candidate, PR", show=False, id="run.open"),
+]
+"""What can be done to the run under the cursor or on the screen; the app knows which of it applies."""
 
 
 class OpenRun(Message):
@@ -16,15 +31,17 @@ class OpenRun(Message):
         self.run = run
 
 
-class StopRun(Message):
-    """The reader wants to stop a run; nothing has been asked yet."""
-
-    def __init__(self, card: Card) -> None:
-        super().__init__()
-        self.card = card
-
-
 def in_view(screen: Screen[Any]) -> bool:
-    """Whether anything of `screen` can be seen: it is on top, or right under a question."""
-    stack = screen.app.screen_stack
-    return stack[-1] is screen or (stack[-1].is_modal and len(stack) > 1 and stack[-2] is screen)
+    """Whether anything of `screen` can be seen: it is on top, or right under questions."""
+    for one in reversed(screen.app.screen_stack):
+        if one is screen:
+            return True
+        if not one.is_modal:
+            return False
+    return False
+
+
+def target(screen: Screen[Any]) -> Card | None:
+    """The run that a screen's keys act on."""
+    found = getattr(screen, "target", None)
+    return found if isinstance(found, Card) else None

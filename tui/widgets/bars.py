@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 from textual import events
+from textual.geometry import Size
 from textual.screen import Screen
 from textual.strip import Strip
 from textual.widget import Widget
@@ -21,9 +22,21 @@ class Bar(Widget):
     COMPONENT_CLASSES: ClassVar[set[str]] = CLASSES
     ALLOW_SELECT = False
 
-    def __init__(self, draw: Callable[[int], Sequence[Line]], *, id: str | None = None) -> None:
+    def __init__(
+        self,
+        draw: Callable[[int], Sequence[Line]],
+        *,
+        rows: Callable[[int], int] | None = None,
+        id: str | None = None,
+    ) -> None:
         super().__init__(id=id, markup=False)
-        self._draw = draw
+        self._draw, self._rows = draw, rows
+        if rows:
+            self.styles.height = "auto"
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        """As many rows as are asked for at this width."""
+        return self._rows(width) if self._rows else 1
 
     def render_line(self, y: int) -> Strip:
         width = self.size.width

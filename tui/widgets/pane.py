@@ -12,7 +12,7 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from tui.text import Line
+from tui.text import Line, lit
 from tui.widgets.paint import CLASSES, paint
 
 T = TypeVar("T")
@@ -40,8 +40,8 @@ class Pane(ScrollView, Generic[T], can_focus=True, inherit_bindings=False):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up,k", "step(-1)", "Up", show=False, id="pane.up"),
         Binding("down,j", "step(1)", "Down", show=False, id="pane.down"),
-        Binding("pageup,b", "page(-1)", "Page up", show=False, id="pane.pageup"),
-        Binding("pagedown,space", "page(1)", "Page down", show=False, id="pane.pagedown"),
+        Binding("pageup", "page(-1)", "Page up", show=False, id="pane.pageup"),
+        Binding("pagedown", "page(1)", "Page down", show=False, id="pane.pagedown"),
         Binding("home,g", "first", "First", show=False, id="pane.first"),
         Binding("end,G", "last", "Last, and follow", show=False, id="pane.last"),
         Binding("enter", "choose", "Open", id="pane.open"),
@@ -65,11 +65,15 @@ class Pane(ScrollView, Generic[T], can_focus=True, inherit_bindings=False):
         choose: bool = False,
         follow: bool = False,
         empty: str = "",
+        text: Callable[[T], str] = str,
+        mark: str = "❯",
         id: str | None = None,
     ) -> None:
         super().__init__(id=id)
-        self._draw, self._height = draw, height
-        self._choose, self._follow, self._empty = choose, follow, empty
+        self._draw, self._height, self._text = draw, height, text
+        self._choose, self._follow, self._empty, self._mark = choose, follow, empty, mark
+        self.needle = ""
+        """What is lit up wherever it stands in a row."""
         self.items: list[T] = []
         self.cursor = 0
         self._tops = [0]
@@ -90,6 +94,13 @@ class Pane(ScrollView, Generic[T], can_focus=True, inherit_bindings=False):
     def chosen(self) -> T | None:
         """The item under the cursor."""
         return self.items[self.cursor] if self._choose and self.items else None
+
+    @property
+    def span(self) -> tuple[int, int]:
+        """The first and the last item in view, or under the cursor."""
+        top = self.scroll_offset.y
+        first, last = self._at(top), self._at(top + max(self.size.height, 1) - 1)
+        return (min(first, self.cursor), max(last, self.cursor)) if self._choose else (first, last)
 
     @property
     def seen(self) -> list[T]:
@@ -134,6 +145,57 @@ class Pane(ScrollView, Generic[T], can_focus=True, inherit_bindings=False):
         self._resize_rows()
         self._show_row(row)
         self.refresh()
+
+    def change(self, at: int, item: T) -> None:
+        """Put `item` in the place of another; the reader at the tail stays there, and what is above does not move."""
+        follow = self._follow and self.at_tail
+        self.items[at] = item
+        if grown := self._rows(item) - (self._tops[at + 1] - self._tops[at]):
+            self._tops[at + 1 :] = [top + grown for top in self._tops[at + 1 :]]
+            row = self.scroll_offset.y
+            self._resize_rows()
+            if self._tops[at] < row:
+                self._show_row(row + grown)
+        self._drawn.pop(at, None)
+        if follow:
+            self.action_last()
+        self.refresh()
+
+    def cut_first(self, count: int) -> None:
+        """Forget the first `count` items; what is in view stays where it is."""
+        rows = self._tops[count]
+        top = self.scroll_offset.y - rows
+        del self.items[:count]
+        self._tops = [top - rows for top in self._tops[count:]]
+        self.cursor = max(0, self.cursor - count)
+        self._resize_rows()
+        self._show_row(top)
+
+    def cut_last(self, count: int) -> None:
+        """Forget the last `count` items."""
+        del self.items[len(self.items) - count :]
+        del self._tops[len(self._tops) - count :]
+        self.cursor = min(self.cursor, max(0, len(self.items) - 1))
+        self._resize_rows()
+
+    def go(self, at: int, *, top: bool = False) -> None:
+        """Bring the item `at` into view, under the cursor where there is one; with `top` to the top of the view."""
+        if self.items:
+            at = max(0, min(at, len(self.items) - 1))
+            self._move(at)
+            if top or not self._choose:
+                self._show_row(self._tops[at] - (0 if top else self.size.height // 3))
+
+    def find(self, words: str, *, back: bool = False) -> bool:
+        """Go to the next item (or the one before) that has `words`, whatever the case, round the end if need be."""
+        count = len(self.items)
+        here = self.cursor if self._choose else self.span[0]
+        order = (range(here - 1, here - count - 1, -1) if back else range(here + 1, here + count + 1)) if count else ()
+        for at in order:
+            if words.casefold() in self._text(self.items[at % count]).casefold():
+                self.go(at % count)
+                return True
+        return False
 
     def redraw(self) -> None:
         """Draw the same items again: the time has gone on, or what they are drawn with has changed."""
@@ -183,8 +245,8 @@ class Pane(ScrollView, Generic[T], can_focus=True, inherit_bindings=False):
             here = at == self.cursor
             if here:
                 base += self.get_component_rich_style("pane--cursor", partial=True)
-            line = (("❯" if here else " ", "key"), *line)
-        return paint(self, line, width, base)
+            line = ((self._mark if here else " ", "key"), *line)
+        return paint(self, lit(line, self.needle) if self.needle else line, width, base)
 
     def _lines(self, at: int) -> Sequence[Line]:
         if at not in self._drawn:
@@ -194,9 +256,14 @@ class Pane(ScrollView, Generic[T], can_focus=True, inherit_bindings=False):
         return self._drawn[at]
 
     def action_step(self, by: int) -> None:
-        """Move the cursor by an item, or the view by a row."""
-        if self._choose:
-            self._move(self.cursor + by)
+        """Move the cursor by an item, through one that is taller than the view by rows; without a cursor by a row."""
+        if self._choose and self.items:
+            top, end = self.scroll_offset.y, self.scroll_offset.y + self.size.height
+            first, last = self._tops[self.cursor], self._tops[self.cursor + 1]
+            if (by > 0 and first < end < last) or (by < 0 and first < top < last):
+                self._show_row(self.scroll_offset.y + by * 3)
+            else:
+                self._move(self.cursor + by)
         else:
             self._show_row(self.scroll_offset.y + by)
 

@@ -1,0 +1,56 @@
+"""The colours: near-black ground, one accent (amber: a person is needed), state by sign and word and only then colour.
+
+Each theme names the same things; `styles.tcss` gives them to the tones. `terminal` takes the colours that the user's
+own terminal has, and sets none of its own.
+"""
+
+from typing import Any
+
+from textual.color import Color
+from textual.theme import Theme
+
+_GROUNDS = ("add-ground", "del-ground", "addword-ground", "delword-ground", "hit-ground")
+
+
+def _theme(name: str, *, dark: bool, contrast: bool = False, grounds: tuple[str, ...], **colours: Any) -> Theme:
+    faded = {"dim-text": 0.8 if contrast else 0.6, "faint-text": 0.65 if contrast else 0.36}
+    ground, text = Color.parse(colours["background"]), Color.parse(colours["foreground"])
+    mixed = {name: ground.blend(text, share).hex for name, share in faded.items()}
+    variables = dict(zip(_GROUNDS, grounds, strict=True)) | mixed | {"syntax-keyword": colours["secondary"]}
+    return Theme(name=name, dark=dark, variables=variables, **colours)
+
+
+DARK = _theme(
+    "dark", dark=True,
+    primary="#6cb6ff", secondary="#c79bd6", warning="#ffb454", error="#ff6b6b", success="#8bd649", accent="#7fd1b9",
+    foreground="#d5d9e0", background="#0f1217", surface="#161b22", panel="#1d2631",
+    grounds=("#10251a", "#2b1417", "#1d5232", "#6b2229", "#6d5200"),
+)  # fmt: skip
+LIGHT = _theme(
+    "light", dark=False,
+    primary="#0b62c4", secondary="#8a3fa0", warning="#a85a00", error="#c4262e", success="#2e7d14", accent="#0f7b6c",
+    foreground="#1f2430", background="#fbfbf9", surface="#efefeb", panel="#e2e4e4",
+    grounds=("#e3f6e0", "#fde6e6", "#b5e5ac", "#f7baba", "#ffe08a"),
+)  # fmt: skip
+CONTRAST = _theme(
+    "contrast", dark=True, contrast=True,
+    primary="#7cc7ff", secondary="#ff9cff", warning="#ffd000", error="#ff8080", success="#50ff50", accent="#40ffe0",
+    foreground="#ffffff", background="#000000", surface="#101010", panel="#303030",
+    grounds=("#002a00", "#3d0000", "#006000", "#900000", "#806000"),
+)  # fmt: skip
+TERMINAL = Theme(
+    name="terminal", ansi=True, dark=True,
+    primary="ansi_blue", secondary="ansi_magenta", warning="ansi_yellow", error="ansi_red", success="ansi_green",
+    accent="ansi_cyan", foreground="ansi_default", background="ansi_default", surface="ansi_default",
+    panel="ansi_default", boost="ansi_default",
+    variables=dict.fromkeys(_GROUNDS, "ansi_default")
+    | {
+        "dim-text": "ansi_bright_black", "faint-text": "ansi_bright_black", "syntax-keyword": "ansi_magenta",
+        "block-cursor-foreground": "ansi_black", "block-cursor-background": "ansi_white",
+        "input-cursor-background": "ansi_default", "input-cursor-foreground": "ansi_default",
+        "input-cursor-text-style": "reverse",
+    },
+)  # fmt: skip
+
+THEMES = {theme.name: theme for theme in (DARK, LIGHT, CONTRAST, TERMINAL)}
+"""By name, in the order in which the key goes through them."""
