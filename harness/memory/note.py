@@ -1,6 +1,7 @@
 """What a note is: one fact about a repository and the evidence for it, in a file that people can read and edit."""
 
 import hashlib
+import re
 import tomllib
 from datetime import UTC, datetime
 from typing import Any, Literal, get_args
@@ -18,6 +19,14 @@ TEXT_CHARS = 1_000
 """A note's length; one fact needs no more, and twelve of them have to fit into a prompt."""
 PATHS = 20
 """How many paths a note keeps."""
+LEARNED_DAYS, IMPOSSIBLE_DAYS = 180, 14
+"""Days for which a note that nobody confirms is told: what the harness learned, and what cannot be done."""
+DAY = 86_400 * MICRO
+IMPOSSIBLE = re.compile(
+    r"\b(impossible|not possible|infeasible|unsupported|never works?|does(?:n't| not) work|can(?:no|')t|unable to|"
+    r"no way to|blocked)\b",
+    re.IGNORECASE,
+)
 FILE_BYTES = 65_536
 """A file that is larger is no note."""
 
@@ -52,7 +61,21 @@ class Note(msgspec.Struct, frozen=True, kw_only=True):
     helped: int = 0
     """How many of those succeeded."""
     status: Status = "active"
+    why: str = ""
+    """Why it is told no more."""
     supersedes: str = ""
+    command: str = ""
+    """A command that works here; one that fails at base retires the note."""
+    failures: tuple[str, ...] = ()
+    """Ids of the failures it is about: it is told when one of them comes back."""
+    impossible: bool = False
+    """It says that something cannot be done: nobody should believe that for long."""
+    expires: int = 0
+    """When it is told no more unless a run confirms it; 0 for never."""
+
+    def lapsed(self, now: int) -> bool:
+        """Whether nobody has confirmed it for too long."""
+        return bool(self.expires and self.expires <= now)
 
 
 def make(kind: Kind, text: str, about: str = "", **fields: Any) -> Note:
@@ -67,12 +90,21 @@ def make(kind: Kind, text: str, about: str = "", **fields: Any) -> Note:
     )
 
 
+def lasting(note: Note) -> Note:
+    """The note with the day on which it lapses: a person's never does, the impossible soonest."""
+    if note.by:
+        return msgspec.structs.replace(note, expires=0)
+    impossible = note.impossible or bool(IMPOSSIBLE.search(note.text))
+    days = IMPOSSIBLE_DAYS if impossible else LEARNED_DAYS
+    return msgspec.structs.replace(note, impossible=impossible, expires=note.verified + days * DAY)
+
+
 def encode(note: Note) -> str:
     """The file of a note."""
     lines = [FENCE]
     for name in Note.__struct_fields__:
         value = getattr(note, name)
-        if name == "text" or (value in ("", ()) and name not in ("kind", "status")):
+        if name == "text" or (not value and name not in _ALWAYS):
             continue
         # JSON's strings, numbers and arrays of strings are TOML's, too
         lines.append(f"{name} = {_date(value) if name in _TIMES else msgspec.json.encode(value).decode()}")
@@ -108,7 +140,8 @@ def decode(data: bytes, id: str) -> Note:
     )
 
 
-_TIMES = ("created", "verified")
+_TIMES = ("created", "verified", "expires")
+_ALWAYS = ("kind", "created", "verified", "used", "helped", "status")
 
 
 def _date(micros: int) -> str:

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 
-from harness.goal import MICRO, Goal
-from harness.memory.note import Note
+from harness.goal import Goal
+from harness.memory.note import DAY, Note
 
 LIMIT, CHARS = 12, 6_000
 """Notes, and characters of all of them as rendered: about 1,500 tokens."""
@@ -17,9 +17,11 @@ HEADER = (
 ALWAYS = frozenset(("command", "quirk", "flaky"))
 """Kinds that hold for any goal; a fix or a decision is told only when the goal touches it."""
 PATH_POINTS, WORD_POINTS, KIND_POINTS = 40, 8, 10
+FAILURE_POINTS = 60
+TRIED, USELESS = 5, 9
+"""Runs after which a note that never helped loses so many points: a command's or a quirk's bare place in every run."""
 RECENT = ((7, 6), (30, 4), (90, 2))
 """Days since it was last confirmed -> points; an old note loses against an equal young one."""
-DAY = 86_400 * MICRO
 _WORDS = re.compile(r"[A-Za-z][A-Za-z0-9]{2,}")
 _COMMON = frozenset(
     _WORDS.findall(
@@ -29,15 +31,20 @@ _COMMON = frozenset(
 )
 
 
-def select(notes: Iterable[Note], goal: Goal, *, now: int | None = None) -> tuple[Note, ...]:
+def select(
+    notes: Iterable[Note], goal: Goal, *, now: int | None = None, failures: Iterable[str] = ()
+) -> tuple[Note, ...]:
     """The active notes worth telling for this goal, best first: at most `LIMIT`, and rendered at most `CHARS`.
+
+    `failures` are ids of what fails now: a note about one of them goes before all others. Of equal notes the one
+    that helped more often goes first; one that never did after many runs goes last. What has lapsed is left out.
 
     `now` is in microseconds since 1970; by default the newest note's time, so that equal input gives equal output.
     """
     active = [note for note in notes if note.status == "active"]
     today = now if now is not None else max((note.verified for note in active), default=0)
-    words, paths = _words(_text(goal)), _named(goal)
-    scored = [(_score(note, goal, words, paths, today), note) for note in active]
+    words, paths, red = _words(_text(goal)), _named(goal), frozenset(failures)
+    scored = [(_score(note, goal, words, paths, red, today), note) for note in active if not note.lapsed(today)]
     chosen: list[Note] = []
     room = CHARS - len(HEADER)
     for score, note in sorted(scored, key=lambda pair: (-pair[0], -pair[1].verified, pair[1].id)):
@@ -62,17 +69,25 @@ def _line(note: Note) -> str:
     return f"- {text.replace('<', '‹').replace('>', '›')}\n"
 
 
-def _score(note: Note, goal: Goal, words: frozenset[str], named: frozenset[str], now: int) -> int:
+def _score(note: Note, goal: Goal, words: frozenset[str], named: frozenset[str], red: frozenset[str], now: int) -> int:
     touched = sum(_touches(path, goal, named) for path in note.paths)
     shared = len(words & _words(note.text + " " + " ".join(note.paths)))
     points = PATH_POINTS * min(touched, 3) + WORD_POINTS * min(shared, 8)
+    points += FAILURE_POINTS * min(len(red.intersection(note.failures)), 3)
     if note.kind in ALWAYS:
         points += KIND_POINTS
     if points == 0:
         return 0
     age = max(now - note.verified, 0) // DAY
     recent = next((extra for days, extra in RECENT if age <= days), 0)
-    return points + recent + min(note.helped, 5)
+    return points + recent + _worth(note)
+
+
+def _worth(note: Note) -> int:
+    """What it did for the runs that were told it: never so much that it goes before a note that fits better."""
+    if note.used >= TRIED and not note.helped:
+        return -USELESS
+    return min(note.helped, 5)
 
 
 def _touches(path: str, goal: Goal, named: frozenset[str]) -> bool:
