@@ -33,7 +33,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "ci": ("harness.cli.ci:ci", "The jobs of the GitHub Action."),
     "gc": ("harness.cli.control:gc", "Remove what dead runs left behind."),
     "image": ("harness.cli.image:image", "Show or build sandbox images."),
-    "memory": ("harness.cli.memory:memory", "Read and edit a repository's notes."),
+    "memory": ("harness.cli.memory:memory", "Read, edit and share a repository's notes."),
 }
 """Name -> where it lives, and its help line (so that `--help` imports none of them)."""
 

@@ -1,10 +1,13 @@
 """`memory`: a repository's notes, read and edited by people."""
 
 import os
+import time
 from pathlib import Path
 
 import click
+import msgspec
 
+from harness.clean import clean
 from harness.config import places
 from harness.memory import Shelf
 from harness.repo import discover
@@ -38,6 +41,54 @@ def ls(repo: Path, everything: bool) -> None:
 
 
 @memory.command()
+@click.argument("run", default="last")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document.")
+def why(run: str, as_json: bool) -> None:
+    """Show what RUN (an id, the start of one, `last`, or an archive) was told, whether it helped, what it learned."""
+    from harness.cli.source import source
+    from harness.memory.why import why as fold
+
+    with source(run) as found:
+        told = fold(found.journal.read(found.run))
+    if as_json:
+        click.echo(msgspec.json.format(msgspec.json.encode(told), indent=2))
+        return
+    for note in told.told:
+        mark = {True: "✓", False: "✗", None: "·"}[note.helped]
+        click.echo(f"{mark} {note.note:<18} {note.why}")
+        click.echo(f"    {' '.join(note.text.split())[:110]}")
+    if not told.told:
+        click.echo(f"run {told.run} was told nothing")
+    for learned in told.learned:
+        click.echo(f"+ {learned.note:<18} learned{f' ({learned.by})' if learned.by else ''}")
+        click.echo(f"    {' '.join(learned.text.split())[:110]}")
+
+
+@memory.command()
+@click.argument("remote", default="origin")
+@click.option("--fetch-only", is_flag=True, help="Take theirs, send nothing.")
+@_REPO
+def sync(remote: str, fetch_only: bool, repo: Path) -> None:
+    """Exchange notes with REMOTE (a remote's name, a URL or a path): fetch, merge by union, push.
+
+    They travel on refs/loopwright/memory, between Loopwright's own store and the remote. Your checkout, your branches
+    and your refs are not touched.
+    """
+    repository = discover(repo)
+    done = Shelf(places().home, repository.id).sync(repository, remote, send=not fetch_only)
+    click.echo(f"{done.url}: {done.came} notes came, {done.went} are there now")
+
+
+@memory.command()
+@click.option("--limit", "-n", type=click.IntRange(1), default=20, show_default=True, help="How many, newest first.")
+@_REPO
+def history(limit: int, repo: Path) -> None:
+    """Show what was done to the notes of a repository, newest first."""
+    for when, what in _shelf(repo).history(limit):
+        click.echo(f"{time.strftime('%Y-%m-%d %H:%M', time.localtime(when))}  {clean(what)}")
+
+
+@memory.command()
 @click.argument("note_id", metavar="NOTE")
 @_REPO
 def show(note_id: str, repo: Path) -> None:
@@ -49,10 +100,11 @@ def show(note_id: str, repo: Path) -> None:
 @click.argument("text")
 @click.option("--kind", type=click.Choice(["command", "quirk", "fix", "decision"]), default="decision")
 @click.option("--path", "paths", multiple=True, help="A path the note is about; may be repeated.")
+@click.option("--command", default="", help="A command that works; once it fails at base, the note is retired.")
 @_REPO
-def add(text: str, kind: str, paths: tuple[str, ...], repo: Path) -> None:
+def add(text: str, kind: str, paths: tuple[str, ...], command: str, repo: Path) -> None:
     """Add a note of your own."""
-    click.echo(_shelf(repo).add(kind, text, paths, by=os.environ.get("USER", "")).id)
+    click.echo(_shelf(repo).add(kind, text, paths, by=os.environ.get("USER", ""), command=command).id)
 
 
 @memory.command()

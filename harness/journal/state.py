@@ -19,6 +19,8 @@ from harness.events import (
     IterationFinished,
     IterationStarted,
     ModelReplied,
+    NoteChecked,
+    NoteDropped,
     NoteLearned,
     NotesInjected,
     Notice,
@@ -27,6 +29,7 @@ from harness.events import (
     RunClaimed,
     RunCreated,
     RunFinished,
+    RunForked,
     RunParked,
     RunPaused,
     SandboxClosed,
@@ -106,6 +109,12 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     notes: tuple[str, ...] = ()
     """Ids of the notes that were injected."""
     learned: tuple[NoteLearned, ...] = ()
+    dropped: tuple[str, ...] = ()
+    """Ids of the notes that turned out not to hold."""
+    checked: tuple[str, ...] = ()
+    """Ids of the notes whose commands were run at base."""
+    forked: RunForked | None = None
+    """Where this run began, when that was another one."""
 
     @property
     def limits(self) -> Limits:
@@ -223,6 +232,12 @@ def _changes(state: State, record: Record) -> dict[str, Any]:
             changes["branch_made"] = event
         case NotesInjected():
             changes["notes"] = event.notes
+        case NoteDropped():
+            changes["dropped"] = (*state.dropped, event.note)
+        case NoteChecked():
+            changes["checked"] = (*state.checked, event.note)
+        case RunForked():
+            changes["forked"] = event
         case NoteLearned():
             changes["learned"] = (*state.learned, event)
         case SandboxOpened():

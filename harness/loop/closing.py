@@ -11,8 +11,6 @@ from harness.events import (
     CandidateMade,
     Event,
     IterationFinished,
-    NoteLearned,
-    Notice,
     RunFinished,
     VerdictGiven,
 )
@@ -20,9 +18,9 @@ from harness.exits import ENVIRONMENT
 from harness.goal import MICRO
 from harness.loop.checker import objections
 from harness.loop.endings import Ended
+from harness.loop.remember import remember
 from harness.loop.run import Run
 from harness.loop.standing import is_green, kept
-from harness.memory import MemoryFailed, learn
 from harness.repo import BranchExists, RepoError, free_branch, publish
 
 FINAL = 0
@@ -91,7 +89,7 @@ def finish(run: Run, ended: Ended) -> Generator[Event, None, None]:
             what = f"proven, but the branch could not be made: {error}"
             fix = getattr(error, "fix", "") or "mend that"
             ended = Ended("failed", what, ENVIRONMENT, f"{fix}; then: loopwright resume RUN")
-    yield from _remember(run, ended)
+    yield from remember(run, ended)
     yield RunFinished(
         outcome=ended.outcome,
         reason=ended.reason,
@@ -100,20 +98,6 @@ def finish(run: Run, ended: Ended) -> Generator[Event, None, None]:
         best=best.commit if best else None,
         branch=branch,
     )
-
-
-def _remember(run: Run, ended: Ended) -> Generator[Event, None, None]:
-    """Keep what the evidence taught, and count for the notes that were told whether they helped."""
-    if run.state.learned:
-        return
-    try:
-        learned = run.shelf.keep(learn(run.history()))
-        run.shelf.credit((note.id for note in run.notes), helped=ended.outcome == "succeeded")
-    except (MemoryFailed, OSError) as error:  # what could not be remembered changes nothing of how the run ended
-        yield Notice(what="nothing was remembered", why=str(error))
-        return
-    for note in learned:
-        yield NoteLearned(note=note.id, kind=note.kind, text=note.text)
 
 
 def _branch(run: Run, best: CandidateMade) -> Generator[Event, None, str]:

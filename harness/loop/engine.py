@@ -12,6 +12,7 @@ from harness.loop.endings import Ended, Parked
 from harness.loop.judging import baseline, judge
 from harness.loop.limits import iterations_used
 from harness.loop.making import make
+from harness.loop.remember import recall
 from harness.loop.run import Run
 from harness.loop.standing import is_green, proven
 from harness.models import ModelError, OverBudget
@@ -56,6 +57,7 @@ def iteration(run: Run, n: int) -> Generator[Event, None, None]:
     An iteration that a limit, a signal or the environment cut short stays open, so that `resume` goes on in it.
     """
     yield from worth_going_on(run, n)
+    yield from recall(run, n)
     stop = yield from make(run, n)
     candidate = worth_judging(run, n, stop)
     if candidate:

@@ -217,6 +217,7 @@ def _run(
         engine=Recorded(engine, tape),
         tape=tape,
         recall=recall,
+        look_up=journal.find,
         history=lambda: journal.read(run_id),
         clean=clean,
         started=time.monotonic() - state.active / MICRO,

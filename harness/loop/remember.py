@@ -33,7 +33,7 @@ ANSWER, PATIENCE = 2_000, 60.0
 
 
 def recall(run: Run, n: int) -> Generator[Event, None, None]:
-    """Before iteration `n`: what is told is what still holds, and what is about the failures of the iteration before."""
+    """Before iteration `n`: what is told still holds, or is about the failures of the iteration before."""
     if n == 1 and run.notes:
         kept = yield from _holding(run, run.notes)
         if kept != run.notes:
@@ -136,14 +136,15 @@ def _drop(run: Run, note: Note, status: Any, why: str) -> Iterator[Event]:
 
 def remember(run: Run, ended: Ended) -> Generator[Event, None, None]:
     """Keep what the evidence taught, and count for the notes that were told whether they helped."""
-    if run.state.learned or run.state.conversations.get("light.learn"):
+    if run.state.learned:
         return
     records = tuple(run.history())
     try:
         evidence = learn(records)
         if ended.outcome == "blocked":
             evidence = (*evidence, given_up(records, ended.reason))
-        by, notes, wrong = "", evidence, ()
+        by, notes = "", evidence
+        wrong: tuple[str, ...] = ()
         if evidence and ended.outcome not in ("cancelled", "failed"):
             by, notes, wrong = yield from _choose(run, evidence)
         kept = run.shelf.keep(notes)
@@ -164,7 +165,7 @@ Chosen = tuple[str, tuple[Note, ...], tuple[str, ...]]
 def _choose(run: Run, evidence: tuple[Note, ...]) -> Generator[Event, None, Chosen]:
     """What a light model keeps of the evidence; without one, or when it cannot be asked, all of it in our own words."""
     voice = run.light()
-    if voice is None:
+    if voice is None or "light.learn" in run.state.conversations:  # it was asked, and then the process died
         return "", evidence, ()
     talk = Conversation.open(
         id="light.learn",

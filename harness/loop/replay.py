@@ -99,13 +99,14 @@ class Player:
         self._scene, self._clean = scene, clean
         self.path = scene.repository.root / "journal.db"
         self.records = [r for r in scene.records if not isinstance(r.event, SandboxUsed)]
-        self.at = 1  # the run's creation is where it begins
+        # where it begins: what stands before the first process took it was there for that one, too
+        self.at = next((n for n, r in enumerate(self.records) if isinstance(r.event, RunClaimed)), 1)
         self.requests = self.processes = 0
         self.run: Run | None = None
         self._talks: dict[str, Conversation] = {}
         self._sent: tuple[ModelRequested, Request | None] | None = None
         self._soft: Difference | None = None
-        self._state = fold(self.records[:1])
+        self._state = fold(self.records[: self.at])
         trees = (r.event.tree for r in scene.records if isinstance(r.event, CandidateMade))
         self.desk = Desk(self, scene.repository, scene.created.base, trees)
         for record in scene.records:

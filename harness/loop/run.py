@@ -99,6 +99,8 @@ class Run:
     shelf: Shelf
     recall: Callable[[str], GateFinished | None]
     """A gate's result by its content key, from any run of this machine."""
+    look_up: Callable[[str], Event | None]
+    """Any event by its content key, from any run of this machine."""
     history: Callable[[], Iterable[Record]]
     clean: Callable[[str], str]
     words: list[str] = field(default_factory=list)
@@ -124,6 +126,10 @@ class Run:
         resting = self.resting
         idle = time.monotonic() - resting if resting is not None else 0.0
         return self.started + idle + self.goal.limits.seconds
+
+    def light(self) -> Voice | None:
+        """The model for small work, where there is one."""
+        return self.voices.get("light")
 
     @property
     def seed(self) -> Path:

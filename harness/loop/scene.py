@@ -8,7 +8,18 @@ from typing import cast
 
 import msgspec
 
-from harness.events import BranchIntended, CandidateMade, Event, NoteDropped, NotesInjected, Notice, RunCreated
+from harness.events import (
+    BranchIntended,
+    CandidateMade,
+    Event,
+    IterationStarted,
+    NoteChecked,
+    NoteDropped,
+    NotesInjected,
+    Notice,
+    RunClaimed,
+    RunCreated,
+)
 from harness.goal import MICRO
 from harness.journal import Journal, Record, State, Unreplayable
 from harness.loop.endings import Ended
@@ -57,16 +68,29 @@ class Scene:
     def dress(self, run: Run, directory: Path) -> None:
         """Give a run of the replay what it would have from its surroundings."""
         run._seed = directory  # no container is ever mounted on it
-        run.shelf = cast(Shelf, Remembered(record.event for record in self.records))
+        shelf = Remembered(record.event for record in self.records)
+        run.shelf = cast(Shelf, shelf)
+        run.notes = tuple(note for id in (run.state.notes or self._first()) for note in shelf.load() if note.id == id)
         for record in self.records:
             if isinstance(record.event, BranchIntended):
                 run.branch = record.event.branch
 
+    def _first(self) -> tuple[str, ...]:
+        """The notes that were chosen when the run began: before anything was judged."""
+        for record in self.records:
+            match record.event:
+                case NotesInjected(notes=notes):
+                    return notes
+                case NoteChecked() | NoteDropped() | IterationStarted():
+                    break
+        return ()
+
     def opening(self, epoch: int) -> tuple[Event, ...]:
         """What was told before the loop began."""
         said: list[Event] = []
-        for record in self.records[2:]:
-            if not isinstance(record.event, Notice) or record.epoch != epoch:
+        claimed = next(n for n, record in enumerate(self.records) if isinstance(record.event, RunClaimed))
+        for record in self.records[claimed + 1 :]:
+            if not isinstance(record.event, Notice | NotesInjected) or record.epoch != epoch:
                 break
             said.append(record.event)
         return tuple(said)
@@ -130,7 +154,7 @@ class Remembered:
     def keep(self, notes: Iterable[Note]) -> tuple[Note, ...]:
         return tuple(notes)
 
-    def credit(self, ids: Iterable[str], *, helped: bool) -> None:
+    def credit(self, ids: Iterable[str], *, helped: Iterable[str] | bool) -> None:
         """Counted then."""
 
     def drop(self, ids: Iterable[str], status: str, why: str) -> None:

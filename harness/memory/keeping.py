@@ -56,4 +56,4 @@ def message(there: Mapping[str, Note], change: Mapping[str, Note | None]) -> str
         f"{len(quiet)} changed status" if quiet else "",
         f"{gone} gone" if gone else "",
     ]
-    return f"Notes: {', '.join(parts) or f'{len(change)} confirmed or counted'}"
+    return f"Notes: {', '.join(filter(None, parts)) or f'{len(change)} confirmed or counted'}"

@@ -1,0 +1,86 @@
+"""Memory in whole runs: what one run learns saves the next one turns, until the base speaks against it."""
+
+from typing import Any
+
+import msgspec
+
+from harness.events import NoteChecked, NoteDropped, NoteLearned, NotesInjected
+from harness.journal import State
+from harness.loop.replay import replay
+from harness.loop.scene import recorded
+from harness.memory import Shelf
+from harness.memory.note import make
+from harness.repo import discover
+from tests.conftest import FIX, TEST, WRONG, House, Play, commit_all, edit, finish, step, tool
+from tests.scripted.script import Ask, Step
+
+PLAIN, WORKS = "python -m pytest -q -p no:cacheprovider", "TESTING=1 python -m pytest -q -p no:cacheprovider"
+CONFTEST = 'import os, sys\nif os.environ.get("TESTING") != "{}":\n    sys.exit("set TESTING: see the handbook")\n'
+
+
+def needs(house: House, value: str) -> None:
+    """Tests that run with this environment only."""
+    (house.repo / "conftest.py").write_text(CONFTEST.format(value))
+    command = f"TESTING={value} {PLAIN}"
+    (house.repo / "loopwright.toml").write_text(f"[gates.tests]\ncommand = {msgspec.json.encode(command).decode()}\n")
+    commit_all(house.repo, "tests need an environment")
+
+
+def maker(ask: Ask) -> Step:
+    """Looks for the way to run the tests, unless it was told."""
+    told = WORKS in msgspec.json.encode(ask.body["messages"][0]).decode()
+    search = [step(tool("bash", command=line)) for line in (PLAIN, "ls", "cat conftest.py")]
+    work = [step(FIX, TEST), step(tool("bash", command=WORKS)), step(finish())]
+    return msgspec.convert((work if told else search + work)[ask.step], Step)
+
+
+def events(house: House, kind: type) -> list[Any]:
+    return [r.event for r in house.records() if isinstance(r.event, kind)]
+
+
+def test_a_second_run_needs_fewer_turns_until_the_note_is_stale(house: House, play: Play) -> None:
+    needs(house, "1")
+    play([maker, maker, maker], [[{"json": {"decision": "accept", "summary": "", "findings": [], "criteria": []}}]] * 3)
+    assert house.run().code == 0
+    first: State = house.state()
+    [learned] = events(house, NoteLearned)
+    assert (learned.kind, WORKS in learned.text) == ("command", True)
+
+    assert house.run().code == 0
+    second: State = house.state()
+    assert (first.maker_turns, second.maker_turns) == (6, 3)
+    assert second.notes == (learned.note,)
+    why = house("memory", "why", "last", "--json").document
+    assert [(note["note"], note["helped"], note["why"]) for note in why["told"]] == [
+        (learned.note, True, "its command was run, and worked")
+    ]
+    shelf = Shelf(house.home, discover(house.repo).id)
+    assert (shelf.get(learned.note).used, shelf.get(learned.note).helped) == (1, 1)
+
+    needs(house, "2")
+    house.run("--max-iterations", "1")
+    [checked] = [e for e in events(house, NoteChecked) if not e.cached]
+    assert (checked.note, checked.exit_code != 0) == (learned.note, True)
+    [dropped] = events(house, NoteDropped)
+    assert (dropped.note, dropped.status) == (learned.note, "retired")
+    assert "fails at base" in shelf.get(learned.note).why
+    first_message = next(r.event.first for r in house.records() if getattr(r.event, "first", ""))
+    assert "works" not in first_message.split("<memory>")[-1] or "<memory>" not in first_message
+    assert replay(recorded(house.journal, house.home, house.journal.resolve("last"))).difference is None
+
+
+def test_a_note_about_what_fails_is_told_when_it_comes_back_and_a_wrong_one_is_not(house: House, play: Play) -> None:
+    house.detect()
+    shelf = Shelf(house.home, discover(house.repo).id)
+    red = "tests/test_parse.py::test_beyond_the_end"
+    [about] = shelf.keep([make("decision", "mind the fence posts", failures=(red,))])
+    [gone] = shelf.keep([make("fix", "parse_range() is in old.py", paths=("src/old.py",), run="r1")])
+    [mended] = shelf.keep([make("quirk", "test_suffix fails", failures=("tests/test_parse.py::test_suffix",))])
+    right = edit("int(first), size\n", "int(first), size - 1\n")
+    play([[step(WRONG), step(finish())], [step(right, TEST), step(finish())]])
+    assert house.run().code == 0
+    injected = events(house, NotesInjected)
+    assert {e.note: e.status for e in events(house, NoteDropped)} == {gone.id: "invalid", mended.id: "invalid"}
+    assert (injected[-1].iteration, injected[-1].notes) == (2, (about.id,))
+    assert shelf.get(gone.id).status == shelf.get(mended.id).status == "invalid"
+    assert replay(recorded(house.journal, house.home, house.journal.resolve("last"))).difference is None
