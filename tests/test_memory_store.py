@@ -29,7 +29,7 @@ from harness.memory.note import (
 )
 from harness.memory.store import REF
 from harness.memory.union import union
-from harness.repo import discover, files, git
+from harness.repo import Repository, Store, discover, files, git
 from harness.repo.git import Place
 from tests.conftest import fingerprint
 
@@ -272,6 +272,16 @@ def test_notes_of_the_time_when_they_were_files_are_taken_in(tmp_path: Path) -> 
     assert [n.text for n in shelf(tmp_path).load()] == ["from long ago"]
     assert not old.exists()
     assert [n.text for n in shelf(tmp_path).load()] == ["from long ago"]
+
+
+def test_collecting_garbage_takes_no_notes(tmp_path: Path) -> None:
+    kept = shelf(tmp_path)
+    note = kept.add("fix", "x")
+    place = Repository(root=tmp_path, git_dir=tmp_path, head_dir=tmp_path, bare=True, id="repo-1")
+    store = Store(tmp_path, place)
+    assert store.runs() == frozenset()
+    store.compact()
+    assert kept.load() == (note,)
 
 
 def test_two_machines_exchange_their_notes_through_a_remote(tmp_path: Path) -> None:

@@ -260,7 +260,8 @@ class Shelf:
 
     @property
     def _lock(self) -> Path:
-        return self.path.with_suffix(".memory.lock")
+        """The store's own: whoever holds it may remove locks that a killed git left behind."""
+        return self.path.with_suffix(".lock")
 
     def _made(self) -> bool:
         """Whether there is a store; notes of the time when they were files are taken in first."""

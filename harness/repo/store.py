@@ -143,7 +143,8 @@ class Store:
     def runs(self) -> frozenset[str]:
         """The runs that this store holds candidates or checkpoints of."""
         output = run(self.place, "for-each-ref", "--format=%(refname:lstrip=2)", "refs/loopwright", "refs/checkpoints")
-        return frozenset(line.decode().split("/")[0] for line in output.splitlines())
+        named = (line.decode().split("/") for line in output.splitlines())
+        return frozenset(parts[0] for parts in named if len(parts) > 1)  # refs/loopwright/memory is no run's
 
     def forget(self, run_id: str) -> None:
         """Drop the refs of a run's candidates and checkpoints."""
