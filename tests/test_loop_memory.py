@@ -1,10 +1,12 @@
 """Memory in whole runs: what one run learns saves the next one turns, until the base speaks against it."""
 
+import time
 from typing import Any
 
 import msgspec
 
 from harness.events import NoteChecked, NoteDropped, NoteLearned, NotesInjected
+from harness.goal import MICRO
 from harness.journal import State
 from harness.loop.replay import replay
 from harness.loop.scene import recorded
@@ -73,7 +75,8 @@ def test_a_note_about_what_fails_is_told_when_it_comes_back_and_a_wrong_one_is_n
     house.detect()
     shelf = Shelf(house.home, discover(house.repo).id)
     red = "tests/test_parse.py::test_beyond_the_end"
-    [about] = shelf.keep([make("decision", "mind the fence posts", failures=(red,))])
+    now = int(time.time()) * MICRO
+    [about] = shelf.keep([make("decision", "mind the fence posts", failures=(red,), verified=now)])
     [gone] = shelf.keep([make("fix", "parse_range() is in old.py", paths=("src/old.py",), run="r1")])
     [mended] = shelf.keep([make("quirk", "test_suffix fails", failures=("tests/test_parse.py::test_suffix",))])
     right = edit("int(first), size\n", "int(first), size - 1\n")
