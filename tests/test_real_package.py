@@ -5,7 +5,6 @@ The model is the scripted server in a process of its own, found through `ANTHROP
 
 import subprocess
 import sys
-import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import msgspec
 import pytest
 
 from tests.conftest import CHECKER, MAKER, ROOT, House, commit_all, edit, fingerprint, finish, git, step, tool, verdict
+from tests.sdists import unpacked
 
 PACKAGE = "toolz==1.0.0"
 FILE = "toolz/itertoolz.py"
@@ -23,11 +23,7 @@ TEST = "toolz/tests/test_itertoolz.py::test_partition_all"
 @pytest.fixture
 def package(tmp_path: Path, base_image: str) -> Iterator[House]:
     """The unpacked source distribution under git, with the bug in its only commit."""
-    fetch = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--no-binary", ":all:"]
-    subprocess.run([*fetch, "-d", str(tmp_path / "sdist"), PACKAGE], check=True)
-    with tarfile.open(next((tmp_path / "sdist").iterdir())) as tar:
-        tar.extractall(tmp_path / "src", filter="data")
-    repo = next((tmp_path / "src").iterdir())
+    repo = unpacked(PACKAGE, tmp_path / "src")
     module = repo / FILE
     assert module.read_text().count(WHOLE) == 1
     module.write_text(module.read_text().replace(WHOLE, BROKEN))
