@@ -56,7 +56,7 @@ def _fetch(github: GitHub, link: str, html: str) -> Attachment:
     if not name.lower().endswith(_TEXT):
         return Attachment(name=name, left_out="no text file")
     ident = link.split("/user-attachments/", 1)[1].split("/")[1]
-    signed = re.search(rf'https?://[^"\s<>]*{re.escape(ident)}[^"\s<>]*', html)
+    signed = re.search(rf'https?://[^"\s<>]*(?<!\w){re.escape(ident)}(?!\w)[^"\s<>]*', html)
     host = urlsplit(github.server).hostname or ""
     try:
         content = github.wire.download((signed[0] if signed else link).replace("&amp;", "&"), BYTES, (*_HOSTS, host))

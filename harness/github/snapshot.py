@@ -115,8 +115,8 @@ def take(
         hidden += seen.hidden
         said.append(_said(f"issue #{issue.number}", issue.author, ladder(issue.author), issue.created, seen.text))
     if trigger.number and trigger.kind in ("issue", "pull"):
-        comments, later = before(_comments(forge, trigger), at, _edits(forge, trigger.number))
-        shown = [each for each in comments if each.id != trigger.comment and not _ours(each)]
+        others = [each for each in _comments(forge, trigger) if each.id != trigger.comment and not _ours(each)]
+        shown, later = before(others, at, _edits(forge, trigger.number))
         trusted = [each for each in shown if at_least(ladder(each.author), trust)]
         withheld = len(shown) - len(trusted)
         for each in trusted[-COMMENTS:]:

@@ -9,7 +9,7 @@ from harness.github.leaks import leaks
 from harness.github.manifest import BundleBroken, Manifest
 from harness.github.patch import PatchPolicy, Weighed, weigh
 from harness.repo import Base, Change, Rejected, Store
-from harness.repo.remote import Remote, blob, fetch
+from harness.repo.remote import Remote, fetch, weight
 
 DIFF = 16 << 20
 """Bytes of a diff that is looked through."""
@@ -53,19 +53,10 @@ def verify(
         raise BundleBroken(f"the gate {other} judged another tree", "its result says nothing about this one")
     changes = store.changes(base.tree, received.tree)
     patch = store.diff(base.tree, received.tree, cap=DIFF)
-    size = _size(store, received.tree, changes)
-    weighed = weigh(changes, size, policy)
+    weighed = weigh(changes, weight(store.place, base.tree, received.tree), policy)
     if found := _secrets(patch, secrets):
         weighed = Weighed(weighed.never, weighed.ask, (*weighed.why, f"it adds what looks like a credential: {found}"))
     return Verified(store=store, base=base, tree=received.tree, changes=changes, weighed=weighed, patch=patch)
-
-
-def _size(store: Store, tree: str, changes: tuple[Change, ...]) -> int:
-    total = 0
-    for each in changes:
-        if each.status != "deleted" and each.new_mode.startswith("100"):
-            total += len(blob(store.place, tree, each.path))
-    return total
 
 
 def _secrets(patch: str, secrets: tuple[str, ...]) -> str:

@@ -14,6 +14,7 @@ import msgspec
 from harness.repo.errors import GitFailed, RepoError
 from harness.repo.git import ID, Place, raw, run, text
 from harness.repo.source import Base, Repository, discover
+from harness.repo.trees import raw_changes
 
 Why = Literal["denied", "missing", "workflow", "protected", "moved", "other"]
 _REASONS: tuple[tuple[Why, str, str], ...] = (
@@ -80,6 +81,13 @@ def blob(place: Place, tree: str, path: str, cap: int = 64 << 20) -> bytes:
     """The content of a file or the target of a link in `tree`."""
     entry = run(place, "ls-tree", "-z", "--full-tree", tree, raw(path))
     return run(place, "cat-file", "blob", entry.split(b"\t", 1)[0].split(b" ")[2], cap=cap)
+
+
+def weight(place: Place, old: str, new: str) -> int:
+    """Bytes of the files that tree `new` has and `old` has not, as they would lie in a checkout."""
+    ids = [each.new for each in raw_changes(place, old, new) if each.change.new_mode.startswith("100")]
+    found = run(place, "cat-file", "--batch-check=%(objectsize)", stdin="".join(f"{oid}\n" for oid in ids).encode())
+    return sum(int(line) for line in found.split())
 
 
 def parent(place: Place, commit: str) -> str:
