@@ -52,7 +52,12 @@ def spill_bytes(resources: Resources) -> int:
 
 def check(spec: Spec) -> None:
     """Refuse names that could mean something else to the engine, a path or a shell."""
-    for what, name in (("run", spec.run), ("purpose", spec.purpose), ("workspace", spec.workspace)):
+    for what, name in (
+        ("run", spec.run),
+        ("purpose", spec.purpose),
+        ("workspace", spec.workspace),
+        ("runtime", spec.runtime or None),
+    ):
         if name is not None and not NAME.fullmatch(name):
             raise SandboxUnavailable(f"{what} {name!r} is no valid name", "it must match " + NAME.pattern)
     for service in spec.services:

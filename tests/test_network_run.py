@@ -1,13 +1,18 @@
 """Network and services in whole runs: configured, opened by a person while it runs, on the record."""
 
+from pathlib import Path
+from typing import Any
+
 import msgspec
 import pytest
 
-from harness.config import ConfigError, parse
+from harness.config import ConfigError, NetworkTable, SandboxTable, settle
 from harness.events import HostAllowed, HostDenied, Notice, SandboxOpened, ServiceEnded, ServiceStarted, ToolFinished
+from harness.loop import surroundings
 from sandboxes.base import Image
 from sandboxes.docker import DockerEngine
-from tests.conftest import FIX, House, Play, commit_all, finish, git, step, tool
+from sandboxes.network import REGISTRIES
+from tests.conftest import FIX, House, Play, commit_all, finish, step, tool
 from tests.scripted.script import Ask, Step
 from tests.service_support import redis
 
@@ -15,6 +20,12 @@ pytest_plugins = ("tests.sandbox_fixtures",)
 
 REACH = "python3 -c 'import urllib.request as u; u.urlopen(\"http://{}/\")'"
 STORE = 'python3 -c \'import socket; s = socket.create_connection(("localhost", 6379)); s.send(b"SET a 1\\r\\n"); {}\''
+
+
+def settled(text: str, user: Path) -> None:
+    """The whole way of a repository's configuration until a run would start."""
+    config, source = settle({"loopwright.toml": text.encode()}.get, user)
+    surroundings.check(config.sandbox, source)
 
 
 def configure(house: House, text: str) -> None:
@@ -45,8 +56,9 @@ ready = "redis-cli ping"
 
     def allow(_: Ask) -> Step:
         """A person lets the run reach two more hosts while it is under way; one of them is none."""
-        for host in ("late.invalid", "http://no.host/"):
-            house.journal.post(house.journal.resolve("last"), "allow", host, "tester")
+        house.journal.post(house.journal.resolve("last"), "allow", "http://no.host/", "tester")
+        assert house("allow", "last", "late.invalid").code == 0
+        assert house("allow", "last", "https://x.test").code == 2
         return msgspec.convert(step(tool("bash", command=STORE.format("print(s.recv(9))"))), Step)
 
     play(
@@ -74,7 +86,7 @@ ready = "redis-cli ping"
     assert {event.sandbox for event in denied} == {
         event.sandbox for event in events if isinstance(event, SandboxOpened) and event.purpose == "maker"
     }
-    assert [(e.host, e.principal) for e in events if isinstance(e, HostAllowed)] == [("late.invalid", "tester")]
+    assert [e.host for e in events if isinstance(e, HostAllowed) and e.principal] == ["late.invalid"]
     assert [e.why for e in events if isinstance(e, Notice) and "http://no.host/" in e.what]
     assert "502" in outputs[3]
 
@@ -102,19 +114,27 @@ ready = "redis-cli ping"
         ('[[sandbox.service]]\nimage = "a"\nport = 0', "port is 0"),
     ],
 )
-def test_what_makes_no_sense_is_refused_before_anything_starts(house: House, text: str, words: str) -> None:
-    configure(house, text)
-    done = house.run()
-    assert done.code == 2
-    assert words in done.err
+def test_what_makes_no_sense_is_refused_before_anything_starts(tmp_path: Path, text: str, words: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        settled(text, tmp_path / "config.toml")
+    assert words in f"{refused.value.what} {refused.value.why} {refused.value.fix}"
 
 
-def test_the_user_can_forbid_what_a_repository_asks_for(house: House) -> None:
-    house.home.mkdir(exist_ok=True)
-    (house.home / "config.toml").write_text('[ceiling]\nnetwork = "standard"\n')
-    configure(house, '[sandbox.network]\npreset = "open"')
-    done = house.run()
-    assert (done.code, 'your ceiling is "standard"' in done.err) == (2, True)
-    assert git(house.repo, "status", "--porcelain") == ""
-    with pytest.raises(ConfigError, match="ceiling.netwrk"):
-        parse(b'[ceiling]\nnetwrk = "open"', "config.toml")
+def test_the_user_can_forbid_what_a_repository_asks_for(tmp_path: Path) -> None:
+    user = tmp_path / "config.toml"
+    user.write_text('[ceiling]\nnetwork = "standard"\n')
+    with pytest.raises(ConfigError, match='your ceiling is "standard"'):
+        settled('[sandbox.network]\npreset = "open"', user)
+    settled('[sandbox.network]\npreset = "strict"', user)
+    with pytest.raises(ConfigError, match="sets \\[ceiling\\]"):
+        settled('[ceiling]\nnetwork = "open"', user)
+
+
+def test_what_the_presets_open() -> None:
+    def reach(**network: Any) -> tuple[object, object]:
+        table = SandboxTable(network=NetworkTable(**network))
+        return surroundings.in_setup(table), surroundings.in_run(table, ("late.test", "no host"))
+
+    assert reach(preset="strict") == (None, None)
+    assert reach() == (REGISTRIES, None)
+    assert reach(preset="open", allow=("a.test",)) == ((*REGISTRIES, "a.test"), ("a.test", "late.test"))

@@ -194,10 +194,18 @@ def test_the_engine_was_asked_for_nothing_more(open_box: Opener, docker_engine: 
     assert len(containers(docker_engine, run="tests", purpose="inspected")) == 1
 
 
+def test_the_runtime_is_the_one_that_is_asked_for(open_box: Opener, docker_engine: DockerEngine) -> None:
+    box = open_box(runtime="runc")
+    assert docker_engine.client.inspect_container(box.id)["HostConfig"]["Runtime"] == "runc"
+    with pytest.raises(SandboxUnavailable, match="no-such-runtime"):
+        open_box(runtime="no-such-runtime")
+
+
 @pytest.mark.parametrize(
     "changes",
     [
         {"run": "../../etc"}, {"run": ""}, {"run": "a b"}, {"purpose": "x,y=z"}, {"workspace": "../x"}, {"run": "-rf"},
+        {"runtime": "a b"},
         {"workspace": "a" * 80}, {"env": {"A=B": "c"}}, {"env": {"": "c"}}, {"env": {"A": "b\0c"}},
         {"image": "no/such:image"},
     ],

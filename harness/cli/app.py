@@ -18,6 +18,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "stop": ("harness.cli.control:stop", "Ask a running run to stop."),
     "pause": ("harness.cli.control:pause", "Hold a run between two steps; resume lets it go on."),
     "steer": ("harness.cli.steer:steer", "Tell the maker something while it works."),
+    "allow": ("harness.cli.steer:allow", "Let a run's sandbox reach one more host."),
     "answer": ("harness.cli.answer:answer", "Answer what a parked run asks."),
     "shell": ("harness.cli.shell:shell", "Open a terminal in a live run's sandbox."),
     "ls": ("harness.cli.look:ls", "List the runs of this machine."),

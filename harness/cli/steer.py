@@ -1,4 +1,4 @@
-"""`steer`: words to the maker of a running run."""
+"""`steer` and `allow`: words to the maker of a running run, and hosts for its sandbox."""
 
 import click
 
@@ -15,3 +15,16 @@ def steer(run: str, text: str, later: bool) -> None:
         raise click.UsageError("there is nothing to say")
     journal = open_journal()
     wish(journal, journal.resolve(run), "steer_next" if later else "steer", text)
+
+
+@click.command()
+@click.argument("run")
+@click.argument("host")
+def allow(run: str, host: str) -> None:
+    """Let the sandbox of RUN reach HOST (`name`, `*.name`, `name:port`) from now on, where it has a network."""
+    from harness.loop.surroundings import wrong_host
+
+    if why := wrong_host(host):
+        raise click.UsageError(f"{host!r} cannot be allowed: {why}")
+    journal = open_journal()
+    wish(journal, journal.resolve(run), "allow", host)
