@@ -39,7 +39,7 @@ def measure(context: Context) -> Iterator[Figure]:
         began = time.perf_counter()
         sandbox.close()
         closed.append(1000 * (time.perf_counter() - began))
-        _wait_gone(engine.client, sandbox.id)
+        wait_gone(engine.client, sandbox.id)
         gone.append(1000 * (time.perf_counter() - began))
         plain.append(_plain(engine.client, spec.image))
     yield figures.of("open", opened, beside=("a plain container: create, start, exec_run", plain))
@@ -98,7 +98,8 @@ def _plain(client: Any, image: str) -> float:
         client.remove_container(container, force=True)
 
 
-def _wait_gone(client: Any, container: str) -> None:
+def wait_gone(client: Any, container: str) -> None:
+    """Return once the engine no longer knows the container."""
     until = time.monotonic() + PATIENCE
     while time.monotonic() < until:
         try:

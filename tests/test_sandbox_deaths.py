@@ -89,10 +89,12 @@ def test_killed_at_any_point_leaves_nothing(
     time.sleep(point * 0.05)
     child.kill()
     child.wait()
+    deadline = time.monotonic() + 30
+    while containers(docker_engine, run=run) or volumes(docker_engine, run):
+        assert time.monotonic() < deadline, "the killed harness leaves something that gc does not take"
+        docker_engine.gc()  # what the engine was just making for the dead may come into being after a first look
     docker_engine.gc()
-    wait_until_gone(docker_engine, run)
-    docker_engine.gc()
-    assert (volumes(docker_engine, run), (docker_engine.home / "work" / run).exists()) == ([], False)
+    assert not (docker_engine.home / "work" / run).exists()
 
 
 def test_another_homes_things_are_left_alone(
