@@ -29,7 +29,8 @@ SUITE = (
     Gate(name="tests", kind="pytest"),
 )
 TOOLS = "/opt/loopwright/bin"
-BARE = f"{TOOLS}/ruff check --no-cache -q . && {TOOLS}/bandit -q -r pkg && python -m pytest -q -p no:cacheprovider"
+LINT = f"{TOOLS}/ruff check --no-cache -q --select=E4,E7,E9,F ."
+BARE = f"{LINT} && {TOOLS}/bandit -q -r pkg && python -m pytest -q -p no:cacheprovider"
 CHANGED_LINES = 5_000
 
 
