@@ -25,9 +25,21 @@ PROTECTED = (
     *("/.gitlab-ci.yml", "/.travis.yml", "/.woodpecker.yml", "/azure-pipelines.yml", "/bitbucket-pipelines.yml"),
     *("/Jenkinsfile", "loopwright.toml", "sitecustomize.py", "usercustomize.py", "*.pth"),
     *("jest.config.*", "vitest.config.*", ".mocharc*", ".eslintrc*", "eslint.config.*", ".golangci.*"),
+    *(
+        ".semgrep*",
+        "semgrep.yml",
+        ".trivyignore*",
+        ".snyk",
+        ".gitleaks*",
+        ".eslintignore",
+        "clippy.toml",
+        ".clippy.toml",
+    ),
+    *(".cargo", ".mvn", ".npmrc", "/.config/nextest.toml"),
     *("*.dist-info", "*.egg-info", "*.egg-link", "__pycache__", "*.pyc", "*.pyo"),
 )
-"""Globs of files that no candidate changes, adds or removes. The last two lines are what Python runs or trusts by
+"""Globs of files that no candidate changes, adds or removes. `.cargo`, `.mvn` and `.npmrc` can replace the runner of
+the tests or skip them. The last line is, with the start-up hooks above, what Python runs or trusts by
 name: start-up hooks, the metadata through which a package at the root becomes a pytest plugin, and bytecode, which
 may say something else than the source beside it."""
 

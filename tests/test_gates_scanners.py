@@ -7,6 +7,7 @@ import pytest
 import gates
 from gates import Gate, GateResult, is_green, new_failures
 from gates.command import named_files
+from gates.protection import is_protected
 from tests.gates_support import Files, Lab, opened
 
 LINT = Gate(name="lint", kind="ruff")
@@ -95,7 +96,11 @@ def test_new_dangers_are_found_and_old_ones_are_not(lab: Lab) -> None:
     }
     result = judge(lab, SECURITY, changed)
     assert [(f.path, f.line, f.id.split(" ")[1]) for f in result.failures] == [("pkg/shell.py", 5, "B602")]
-    assert result.notes == ("dependency added: left-pad in requirements.txt",)
+    assert result.notes == (
+        "dependency added: left-pad in requirements.txt",
+        "licence of left-pad: not known (not installed in the image)",
+        "dependency audit not run: no advisory source for what no file pins to a version",
+    )
     assert judge(lab, SECURITY, {"pkg/lines.py": "x = 2\n"}).status == "pass"
     unread = judge(lab, SECURITY, {"pkg/lines.py": "def (\n"})
     assert [f.id for f in unread.failures] == ["pkg/lines.py: unreadable bandit cannot read it"]
@@ -157,3 +162,12 @@ def test_missing_tools_are_errors_with_a_fix(
 )
 def test_the_files_a_line_names(line: str, named: set[str]) -> None:
     assert named_files(line, ("Makefile", "scripts/check.sh", "scripts/check.py", "pytest.ini")) == named
+
+
+@pytest.mark.parametrize(
+    "path",
+    [".semgrepignore", "a/.trivyignore", ".cargo/config.toml", "api/.mvn/maven.config", ".npmrc", ".gitleaks.toml"],
+)
+def test_what_hides_findings_from_a_scanner_or_swaps_a_runner_is_protected(path: str) -> None:
+    assert is_protected(path)
+    assert not is_protected(f"src/{path.strip('.').replace('/', '_')}_notes.md")

@@ -13,15 +13,15 @@ import gates
 from gates import Change, Diff, Gate, GateResult, Room, Rules
 from gates.drill import Exercise, exercises, expects
 from harness.clean import Cleaner
-from harness.config import ConfigError, Places
+from harness.config import Config, ConfigError, Places
 from harness.events import Drilled, DrillFinished, RunCreated, RunFinished
 from harness.exits import PROVEN, UNPROVEN
 from harness.journal import Journal
 from harness.loop.exchange import put
 from harness.loop.plan import Plan, Wish, plan
 from harness.loop.prepare import engine_of, image_of, principal
+from harness.loop.surroundings import pinned, spec_of
 from sandboxes import Engine, Sandbox
-from sandboxes.base import Resources, Spec
 
 DRILL = "drill"
 """The source of a drill's goal, by which its record is found."""
@@ -44,7 +44,8 @@ def drill(
         raise ConfigError(f"there is no gate {only}", f"there are: {known}", "name one of them")
     engine = engine_of(places)
     begun = time.monotonic()
-    ground = Ground(drilled, engine, image_of(engine, drilled, log))
+    image = image_of(engine, drilled, log)
+    ground = Ground(drilled, engine, image, pinned(engine, drilled.settings.config, log))
     try:
         played = tuple(ground.play(wanted, show))
     finally:
@@ -57,13 +58,13 @@ def drill(
 class Ground:
     """Where the exercises take place: rooms like those of a run, on trees that the drill composes."""
 
-    def __init__(self, drilled: Plan, engine: Engine, image: str) -> None:
+    def __init__(self, drilled: Plan, engine: Engine, image: str, config: Config) -> None:
         self.plan, self.engine, self.image = drilled, engine, image
         self.name = "".join(secrets.choice(string.ascii_lowercase + string.digits) for _ in range(8))
         self.store, self.base = drilled.store, drilled.base
         self._seed = self.store.seed(self.base, engine.uid)
-        scope = drilled.settings.config.scope
-        self._rules = Rules(protected=scope.protected)
+        self._table = config.sandbox
+        self._rules = Rules(protected=config.scope.protected)
 
     def play(self, wanted: list[Gate], show: Shown) -> Iterator[Drilled]:
         """Judge the base, then play what fits each gate."""
@@ -112,14 +113,7 @@ class Ground:
 
     @contextmanager
     def _open(self, tree: str) -> Iterator[Sandbox]:
-        table = self.plan.settings.config.sandbox
-        limits = Resources(
-            memory_mb=table.memory_mb,
-            millicpus=round(table.cpus * 1000),
-            pids=table.pids,
-            disk_mb=table.disk_mb,
-        )
-        spec = Spec(image=self.image, seed=self._seed, run=self.name, purpose=DRILL, env=table.env, resources=limits)
+        spec = spec_of(self._table, image=self.image, seed=self._seed, run=self.name, purpose=DRILL)
         sandbox = self.engine.open(spec)
         try:
             if tree != self.base.tree:

@@ -31,7 +31,7 @@ def baseline(run: Run) -> Generator[Event, None, None]:
                 ENVIRONMENT,
                 f"make it run first, or take it out of [gates]\n{result.output[-1500:]}".strip(),
             )
-        if result.status == "fail" and gate.kind == "command" and not run.state.iterations:
+        if result.status == "fail" and gate.kind == "command" and not gate.format and not run.state.iterations:
             yield Notice(
                 what=f"the gate {gate.name} fails at base: {result.summary}",
                 why="its exit status cannot tell new failures from old ones, so a candidate has to make it pass",

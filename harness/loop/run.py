@@ -12,12 +12,12 @@ from harness.events import Event, GateFinished, Role, SandboxOpened
 from harness.goal import Goal
 from harness.journal import Iteration, Record, State
 from harness.loop.endings import Ended, ending_of, out_of_time
-from harness.loop.surroundings import happened, in_run, services
+from harness.loop.surroundings import happened, in_run, spec_of
 from harness.loop.tape import Tape
 from harness.memory import Note, Shelf
 from harness.models import Ledger, Model, ModelError, OverBudget, Profile
 from harness.repo import Base, RepoError, Repository, Store
-from sandboxes import Engine, Resources, Sandbox, SandboxError, Spec
+from sandboxes import Engine, Sandbox, SandboxError, Spec
 
 
 @dataclass
@@ -166,22 +166,14 @@ class Run:
     def spec(self, purpose: str, *, workspace: str | None = None) -> Spec:
         """The sandbox of this run for a purpose."""
         table = self.config.sandbox
-        return Spec(
+        return spec_of(
+            table,
             image=self.image,
             seed=self.seed,
             run=self.id,
             purpose=purpose,
             workspace=workspace,
-            env=table.env,
             allow=in_run(table, self.state.allowed) if purpose == "maker" else None,
-            services=services(table),
-            runtime=table.runtime,
-            resources=Resources(
-                memory_mb=table.memory_mb,
-                millicpus=round(table.cpus * 1000),
-                pids=table.pids,
-                disk_mb=table.disk_mb,
-            ),
         )
 
     def sandbox(self, purpose: str, workspace: str | None = None) -> Generator[Event, None, Sandbox]:

@@ -1,6 +1,7 @@
 """What stands around a run's sandboxes: the hosts that may be reached, the services, and what happens there."""
 
 from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 
 import msgspec
 
@@ -8,7 +9,7 @@ from harness.config import Config, ConfigError, SandboxTable
 from harness.config.devcontainer import IMAGE, devcontainer
 from harness.events import Event, HostDenied, ServiceEnded, ServiceStarted
 from harness.repo import Store
-from sandboxes import Denied, Engine, News, Sandbox, Service, ServiceDown, ServiceUp
+from sandboxes import Denied, Engine, News, Resources, Sandbox, Service, ServiceDown, ServiceUp, Spec
 from sandboxes.network import REGISTRIES, parse
 
 LOG = 4_000
@@ -86,6 +87,36 @@ def services(table: SandboxTable) -> tuple[Service, ...]:
             memory_mb=service.memory_mb,
         )
         for service in table.service
+    )
+
+
+def spec_of(
+    table: SandboxTable,
+    *,
+    image: str,
+    seed: Path,
+    run: str,
+    purpose: str,
+    workspace: str | None = None,
+    allow: tuple[str, ...] | None = None,
+) -> Spec:
+    """A sandbox as the configuration wants it."""
+    return Spec(
+        image=image,
+        seed=seed,
+        run=run,
+        purpose=purpose,
+        workspace=workspace,
+        env=table.env,
+        allow=allow,
+        services=services(table),
+        runtime=table.runtime,
+        resources=Resources(
+            memory_mb=table.memory_mb,
+            millicpus=round(table.cpus * 1000),
+            pids=table.pids,
+            disk_mb=table.disk_mb,
+        ),
     )
 
 
