@@ -41,6 +41,7 @@ CATALOGUE: dict[str, Measure] = {
     "eight_memory": Measure("eight agents: peak memory", "MB", 150, "1,830 MB inspect_ai; bare 576 MB Codex"),
     "each_memory": Measure("each further agent: memory", "MB", 4, "a process each: 72 MB Codex"),
     "open": Measure("sandbox: open to first answer", "s", 0.5, "0.32 s mini-swe-agent"),
+    "open_hosts": Measure("sandbox: the same, with named hosts", "s", 1.0),
     "command": Measure("sandbox: one command", "ms", None, "74 ms mini-swe-agent"),
     "close": Measure("sandbox: close", "ms", 100),
     "gone": Measure("sandbox: close until it is gone", "ms", None, "200 ms inspect_ai"),

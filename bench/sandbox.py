@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import msgspec
 from docker.errors import APIError, NotFound
 
 from bench import figures
@@ -25,6 +26,7 @@ def measure(context: Context) -> Iterator[Figure]:
     opened: list[float] = []
     closed: list[float] = []
     gone: list[float] = []
+    hosts: list[float] = []
     plain: list[float] = []
     ours: list[float] = []
     execs: list[float] = []
@@ -42,7 +44,9 @@ def measure(context: Context) -> Iterator[Figure]:
         wait_gone(engine.client, sandbox.id)
         gone.append(1000 * (time.perf_counter() - began))
         plain.append(_plain(engine.client, spec.image))
+        hosts.append(seconds(_with_hosts, engine, spec))
     yield figures.of("open", opened, beside=("a plain container: create, start, exec_run", plain))
+    yield figures.of("open_hosts", hosts, beside=("without a network", opened))
     yield figures.of("command", ours, beside=("exec_run of the SDK", execs))
     yield figures.of("close", closed)
     yield figures.of("gone", gone)
@@ -71,6 +75,13 @@ def seconds(what: Callable[..., object], *args: object) -> float:
     began = time.perf_counter()
     what(*args)
     return time.perf_counter() - began
+
+
+def _with_hosts(engine: DockerEngine, spec: Spec) -> None:
+    """The first answer of a sandbox with relay and proxy; it is removed in the background."""
+    sandbox = engine.open(msgspec.structs.replace(spec, allow=("example.com",)))
+    _true(sandbox)
+    sandbox.close()
 
 
 def _true(sandbox: Sandbox) -> None:

@@ -14,7 +14,8 @@ from docker.types import LogConfig, Mount, Ulimit
 from sandboxes import network, owner
 from sandboxes.base import Service
 
-NOBODY = 65_534
+HELPER = 59_417
+"""Who relay and proxy run as: nobody that a service's image is likely to have, `nobody` least of all."""
 SOCKET = "/run/pod/proxy.sock"
 MB = 1 << 20
 SERVICE_CAPABILITIES = ["CHOWN", "DAC_OVERRIDE", "FOWNER", "SETGID", "SETUID"]
@@ -46,7 +47,7 @@ def own_addresses() -> tuple[str, ...]:
 def tmpfs_volume(client: docker.APIClient, marks: Mapping[str, str]) -> str:
     """A volume in memory for one socket, which only relay and proxy can reach."""
     name = f"loopwright-{marks[owner.label('home')]}-pod-{secrets.token_hex(6)}"
-    options = {"type": "tmpfs", "device": "tmpfs", "o": f"size=256k,nr_inodes=16,mode=0700,uid={NOBODY}"}
+    options = {"type": "tmpfs", "device": "tmpfs", "o": f"size=256k,nr_inodes=16,mode=0700,uid={HELPER}"}
     client.create_volume(name, driver="local", driver_opts=options, labels=dict(marks))
     return name
 
@@ -76,7 +77,7 @@ def ours(
         "name": named(kind, marks),
         "entrypoint": ["python3", "-I", "-S", "-c", program],
         "command": [],
-        "user": f"{NOBODY}:{NOBODY}",
+        "user": f"{HELPER}:{HELPER}",
         "hostname": "sandbox",
         "working_dir": "/",
         "stdin_open": True,

@@ -91,9 +91,10 @@ ready = "redis-cli ping"
     assert "502" in outputs[3]
 
     opened = [event for event in events if isinstance(event, SandboxOpened)]
-    assert len([e for e in events if isinstance(e, ServiceStarted)]) == len(opened) > 3  # fresh in each
+    started = [event for event in events if isinstance(event, ServiceStarted)]
+    assert 3 < len(started) < len(opened)  # fresh in each room that runs something of the tree
     ended = [event for event in events if isinstance(event, ServiceEnded)]
-    assert len(ended) == len(opened)
+    assert len(ended) == len(started)
     assert all("Ready to accept connections" in event.log for event in ended)
     settings = house.state().created.settings  # type: ignore[union-attr]
     assert docker_engine.client.inspect_image(image)["Id"] in settings

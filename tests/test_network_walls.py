@@ -7,7 +7,7 @@ import pytest
 
 from sandboxes.base import Denied, Sandbox
 from sandboxes.docker import DockerEngine
-from sandboxes.sidecars import own_addresses
+from sandboxes.sidecars import HELPER, own_addresses
 from tests.network_support import arrived, ask, ask_all, get, tunnel
 from tests.sandbox_support import containers
 
@@ -168,7 +168,7 @@ def test_the_walls_of_the_helpers(fenced: Sandbox, online: DockerEngine) -> None
             True,
             False,
         )
-        assert (found[kind]["Config"]["User"], host["AutoRemove"]) == ("65534:65534", True)
+        assert (found[kind]["Config"]["User"], host["AutoRemove"]) == (f"{HELPER}:{HELPER}", True)
         assert [mount["Destination"] for mount in found[kind]["Mounts"]] == ["/run/pod"]
     assert found["relay"]["HostConfig"]["NetworkMode"] == "none"
     assert [mount["Destination"] for mount in found["test"]["Mounts"]] == ["/w"]

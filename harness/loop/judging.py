@@ -18,6 +18,9 @@ from harness.loop.side_by_side import side_by_side, width
 from harness.memory import MemoryFailed, flaky_tests
 from sandboxes.base import Sandbox
 
+READING = ("integrity", "security", "ruff")
+"""Kinds of gates that read the tree and run nothing of it: their rooms need no services."""
+
 
 def baseline(run: Run) -> Generator[Event, None, None]:
     """Judge the base. A required gate that cannot run there ends the run before a cent is spent."""
@@ -91,7 +94,8 @@ def _judge(run: Run, place: Place, n: int, tree: str, diff: Diff) -> Generator[E
 def _one(run: Run, room: Room, gate: Gate) -> tuple[GateResult, list[SandboxOpened | SandboxClosed]]:
     """Run one gate, in whatever thread; with the events of its rooms."""
     opened: list[SandboxOpened | SandboxClosed] = []
-    room = msgspec.structs.replace(room, open=lambda wanted: _clean_room(run, wanted, opened))
+    runs = gate.kind not in READING
+    room = msgspec.structs.replace(room, open=lambda wanted: _clean_room(run, wanted, opened, services=runs))
     result = gates.run(gate, room)
     if result.died and run.cancel.cause is None:  # the room's death says nothing about the tree: once more
         result = gates.run(gate, room)
@@ -158,9 +162,11 @@ def _blocked(result: GateResult) -> bool:
 
 
 @contextmanager
-def _clean_room(run: Run, tree: str, opened: list[SandboxOpened | SandboxClosed]) -> Iterator[Sandbox]:
+def _clean_room(
+    run: Run, tree: str, opened: list[SandboxOpened | SandboxClosed], *, services: bool = True
+) -> Iterator[Sandbox]:
     begun = time.monotonic()
-    sandbox = run.open("gates")
+    sandbox = run.open("gates", services=services)
     run.cancel.busy.add(sandbox.interrupt)
     try:
         if tree != run.base.tree:

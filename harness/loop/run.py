@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event as Flag
 
+import msgspec
+
 from gates.base import Gate, Rules
 from harness.config import Config
 from harness.events import Event, GateFinished, Role, SandboxOpened
@@ -187,9 +189,10 @@ class Run:
             raise
         return sandbox
 
-    def open(self, purpose: str, workspace: str | None = None) -> Sandbox:
-        """A sandbox whose news reach the journal. Raises `SandboxError`."""
-        sandbox = self.engine.open(self.spec(purpose, workspace=workspace))
+    def open(self, purpose: str, workspace: str | None = None, *, services: bool = True) -> Sandbox:
+        """A sandbox whose news reach the journal, with the run's services or without. Raises `SandboxError`."""
+        spec = self.spec(purpose, workspace=workspace)
+        sandbox = self.engine.open(spec if services else msgspec.structs.replace(spec, services=()))
         self.open_.append(sandbox)
         return sandbox
 

@@ -72,7 +72,8 @@ class Proxy:
             known = any(rule.allows(name, rule.port or 443) for rule in self.rules)
             raise self.denied(name, port, f"the port {port} is not allowed" if known else "not on the allow list")
         try:
-            found = socket.getaddrinfo(name, port, type=socket.SOCK_STREAM)
+            # the dot at its end keeps the name as it is: no search domain of this network is tried behind it
+            found = socket.getaddrinfo(f"{name}.", port, type=socket.SOCK_STREAM)
         except (OSError, UnicodeError):
             raise Refused(502, f"{name} has no address") from None
         addresses = [(family, address) for family, _, _, _, address in found]
