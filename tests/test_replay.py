@@ -178,6 +178,27 @@ def test_an_archive_is_shown_audited_and_replayed_on_another_machine(house: Hous
     assert (refused.code, "no archive" in refused.err) == (2, True)
 
 
+def test_a_fork_goes_on_from_a_candidate_with_a_note_and_leaves_the_other_run_alone(house: House, play: Play) -> None:
+    server = play([[step(WRONG), DONE], [step(BASH("true")), DONE], [step(RIGHT, TEST), DONE]])
+    assert house.run("--max-iterations", "2").code == 1
+    parent = house.state()
+    before = list(house.journal.read(parent.run))
+    done = house("fork", f"{parent.run}@1", "--with", "an end is inclusive", "--progress", "none", "--json")
+    assert done.code == 0, done.err
+    state = house.state(done.document["run"])
+    assert state.forked is not None
+    assert (state.forked.run, state.forked.iteration) == (parent.run, 1)
+    assert house.journal.link(parent.run, state.forked.seq) == state.forked.head
+    assert [it.n for it in state.iterations] == [1, 2]
+    assert state.iterations[0].candidate == parent.iterations[0].candidate
+    assert state.cost < parent.cost + state.cost  # its own money only
+    assert "an end is inclusive" in msgspec.json.encode(server.requests[4].body["messages"][0]).decode()
+    assert list(house.journal.read(parent.run)) == before
+    assert replay(recorded(house.journal, house.home, state.run)).difference is None
+    refused = house("fork", f"{parent.run}@7")
+    assert (refused.code, "no finished iteration 7" in refused.err) == (2, True)
+
+
 def _rewritten(file: Path, name: str, change: Callable[[str], str]) -> None:
     with zipfile.ZipFile(file) as archive:
         members = {member: archive.read(member) for member in archive.namelist()}

@@ -25,6 +25,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "show": ("harness.cli.look:show", "Show one run: outcome, evidence, cost."),
     "log": ("harness.cli.look:log", "Print a run's journal as lines."),
     "replay": ("harness.cli.replay:replay", "Pursue a recorded run again, offline, and compare."),
+    "fork": ("harness.cli.fork:fork", "Start a new run from a candidate of another."),
+    "audit": ("harness.cli.audit:audit", "Verify the journal; anchor it where others see it."),
     "export": ("harness.cli.export:export", "Write a run as one archive for other machines."),
     "diff": ("harness.cli.look:diff", "Print a run's best candidate as a diff."),
     "gates": ("harness.cli.gates:gates", "Show what each gate found on a run's candidate; SARIF."),

@@ -16,8 +16,9 @@ def export(run: str, output: Path | None) -> None:
     `show`, `log`, `replay` and `audit verify` take the file in place of a run, on any machine.
     """
     from harness.cli.source import source
+    from harness.journal.transfer import export as write
 
     with source(run) as found:
         path = output or Path(f"{found.run}.lwa")
-        found.journal.export(found.run, path, found.pack(), __version__)
+        write(found.journal, found.run, path, found.pack(), __version__)
     click.echo(f"{path}  {path.stat().st_size / 1e6:.2f} MB")

@@ -51,8 +51,9 @@ def source(run: str) -> Iterator[Source]:
     import tempfile
 
     from harness.journal.archive import opened
+    from harness.journal.transfer import load
 
     with tempfile.TemporaryDirectory(prefix="loopwright-archive-") as directory, opened(path) as archive:
         home = Path(directory)
         with Journal(home / "journal.db") as journal:
-            yield Source(journal, journal.load(archive), home, archive.pack())
+            yield Source(journal, load(journal, archive), home, archive.pack())

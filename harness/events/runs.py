@@ -7,7 +7,7 @@ from harness.goal import Goal, Limits
 class RunCreated(Fact, frozen=True, kw_only=True, tag="run.created"):
     """A run begins: everything that decides what it is, so that it can be resumed from the journal alone."""
 
-    bulk = ("settings", "catalog")
+    bulk = ("settings", "catalog", "flaky")
     goal: Goal
     repo: str
     repo_id: str
@@ -22,6 +22,8 @@ class RunCreated(Fact, frozen=True, kw_only=True, tag="run.created"):
     settings: str = ""
     """The effective configuration as JSON."""
     principal: str = ""
+    flaky: tuple[str, ...] = ()
+    """Fingerprints of the tests that were known to be flaky when it began."""
     catalog: str = ""
     """The models' profiles and prices as JSON: what a replay reckons with, wherever it is held."""
 

@@ -2,6 +2,7 @@
 
 from harness.journal.base import (
     ArchiveRefused,
+    CannotFork,
     Command,
     JournalError,
     JournalUnavailable,
@@ -24,6 +25,7 @@ from harness.journal.timeline import line
 __all__ = [
     "Accounts",
     "ArchiveRefused",
+    "CannotFork",
     "Command",
     "Conversation",
     "Iteration",

@@ -104,3 +104,7 @@ class ArchiveRefused(JournalError):
 
 class Unreplayable(JournalError):
     """A journal does not hold what a replay takes."""
+
+
+class CannotFork(JournalError):
+    """There is nothing to begin a fork from."""

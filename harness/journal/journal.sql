@@ -149,6 +149,12 @@ VALUES (:id, :epoch, :seq, :head, :salt, :created, :touched, 0, '')
 ON CONFLICT DO NOTHING
 RETURNING id;
 
+-- name: link
+SELECT hash FROM events WHERE run = :run AND seq = :seq;
+
+-- name: heads
+SELECT id, seq, head FROM runs WHERE seq > 0 ORDER BY created, id;
+
 -- name: erase
 DELETE FROM payloads WHERE run = :run;
 

@@ -154,11 +154,13 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
 
         Without any score (the run ended before a gate could speak) the last candidate that changes something.
         """
-        scored = [it for it in self.iterations if it.candidate and it.finished and it.finished.score]
+        begun = self.forked.iteration if self.forked else 0
+        mine = [it for it in self.iterations if it.n >= begun]  # a fork goes on from where it began, not from a better
+        scored = [it for it in mine if it.candidate and it.finished and it.finished.score]
         if scored:
             return max(scored, key=lambda it: (it.finished.score, it.n) if it.finished else ((), 0)).candidate
         base = self.created.base_tree if self.created else ""
-        made = [it.candidate for it in self.iterations if it.candidate and it.candidate.tree != base]
+        made = [it.candidate for it in mine if it.candidate and it.candidate.tree != base]
         return made[-1] if made else None
 
 

@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 from sqlite3 import Connection
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
 from harness.clean import Cleaner
-from harness.events import Event, PayloadsErased, RunClaimed, RunCreated
+from harness.events import Event, RunClaimed, RunCreated
 from harness.goal import Limits
 from harness.journal import audit, codec, liveness
 from harness.journal.base import Command, JournalUnavailable, Record, RunExists, StaleEpoch, UnknownRun, Verified
@@ -20,9 +20,6 @@ from harness.journal.database import Database
 from harness.journal.schema import sql
 from harness.journal.state import State, fold
 from harness.journal.summary import Summary, advance
-
-if TYPE_CHECKING:
-    from harness.journal.archive import Opened
 
 PAGE = 512
 """Records read at a time: what a reader holds in memory."""
@@ -43,7 +40,7 @@ class Journal:
     def __init__(self, path: Path, clean: Callable[[str], str] | None = None, patience: float = 10.0) -> None:
         self.path = path
         self._clean = clean or Cleaner()
-        self._db = Database(path, patience)
+        self._db = self.database = Database(path, patience)
 
     def __enter__(self) -> "Journal":
         return self
@@ -186,50 +183,16 @@ class Journal:
             rows = db.execute(sql()["read_for_audit"], {"run": run, "after": 0, "limit": ALL})
             return audit.verify(run, rows, seq=row[2], head=row[3], salt=row[4])
 
-    def export(self, run: str, path: Path, pack: bytes, version: str = "") -> None:
-        """Write the run as an archive of its own, with the `pack` of its commits. Raises `UnknownRun`, `OSError`."""
-        from harness.journal import archive
-
+    def link(self, run: str, seq: int) -> str:
+        """The hash of one event, `` when there is no such event."""
         with self._db.reading() as db:
-            db.execute("BEGIN")
-            row = db.execute(sql()["whole_run"], {"run": run}).fetchone()
-            if row is None:
-                raise UnknownRun(run)
-            names = ("id", "epoch", "seq", "head", "salt", "created", "touched")
-            manifest = archive.Manifest(**dict(zip(names, row, strict=True)), version=version)
-            rows = db.execute(sql()["read_for_audit"], {"run": run, "after": 0, "limit": ALL})
-            archive.write(path, manifest, rows, pack)
+            row = db.execute(sql()["link"], {"run": run, "seq": seq}).fetchone()
+        return str(row[0]) if row else ""
 
-    def load(self, source: "Opened") -> str:
-        """Take in the run of an archive as it is, and return its id; `verify` tells whether its chain holds.
-
-        Raises `RunExists`, `ArchiveRefused`, ValueError for an id that is not fit to be one.
-        """
-        run = source.manifest.id
-        if not RUN_ID.fullmatch(run) or run == "last":
-            raise ValueError(f"not fit for a run's id: {run!r}")
-        with self._db.writing() as db:
-            given = msgspec.structs.asdict(source.manifest)
-            if db.execute(sql()["add_run"], given).fetchone() is None:
-                raise RunExists(run)
-            for one in source.payloads():
-                db.execute(sql()["add_payload"], {"run": run, "digest": one.digest, "body": one.body.encode()})
-            for event in source.events():
-                db.execute(sql()["add_event"], {"run": run, "key": None, **msgspec.structs.asdict(event)})
-        return run
-
-    def erase(self, run: str, why: str = "", principal: str = "") -> int:
-        """Erase the bulk of a run: what models and tools said, and results in full. The chain stays whole.
-
-        Returns how many payloads there were. Raises `UnknownRun`, `RunHeld` while a process pursues the run.
-        """
-        with self.hold(run):
-            with self._db.writing() as db:
-                epoch = self._row(db, run)[1]
-                count = db.execute(sql()["erase"], {"run": run}).rowcount
-            if count:
-                self.append(run, epoch, PayloadsErased(count=count, why=why, principal=principal))
-        return int(count)
+    def heads(self) -> tuple[tuple[str, int, str], ...]:
+        """Every run with its last event's number and hash, oldest first."""
+        with self._db.reading() as db:
+            return tuple(db.execute(sql()["heads"]).fetchall())
 
     def hold(self, run: str) -> AbstractContextManager[None]:
         """Hold the run as alive while it is pursued; frees itself when the process dies. Raises `RunHeld`."""

@@ -15,7 +15,7 @@ from harness.loop.endings import Ended
 from harness.loop.exchange import put
 from harness.loop.run import Run
 from harness.loop.side_by_side import side_by_side, width
-from harness.memory import MemoryFailed, flaky_tests
+from harness.memory.flaky import among
 from sandboxes.base import Sandbox
 
 READING = ("integrity", "security", "ruff")
@@ -113,11 +113,8 @@ def _seen(run: Run) -> dict[str, gates.Seen]:
 
 
 def _flaky(run: Run) -> Callable[[str], bool]:
-    """What is known of flaky tests here; nothing, where the notes cannot be read."""
-    try:
-        return flaky_tests(run.shelf.load())
-    except (MemoryFailed, OSError):
-        return flaky_tests(())
+    """What was known of flaky tests when the run began."""
+    return among(run.state.created.flaky if run.state.created else ())
 
 
 def _results(run: Run, n: int) -> dict[str, GateResult]:

@@ -126,4 +126,8 @@ def _salvage(run: Run, n: int, sandbox: Sandbox) -> Generator[Event, None, None]
 
 def _feedback(run: Run, n: int) -> str:
     before = run.iteration(n - 1)
+    forked = run.state.forked
+    if forked and forked.note and n == forked.iteration + 1:
+        told = f"A person says: {forked.note}"
+        return f"{told}\n\n{before.finished.feedback}" if before and before.finished else told
     return before.finished.feedback if before and before.finished else ""

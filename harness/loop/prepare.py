@@ -24,7 +24,8 @@ from harness.loop.run import Run, Voice
 from harness.loop.surroundings import dockerfile, in_setup, pinned
 from harness.loop.tape import Recorded, Tape
 from harness.loop.wishes import unsaid
-from harness.memory import Note, Shelf, select
+from harness.memory import MemoryFailed, Note, Shelf, select
+from harness.memory.flaky import fingerprints
 from harness.models import Catalog, Ledger, MessagesModel, Model, Profile, load
 from harness.repo import (
     Base,
@@ -82,6 +83,7 @@ def begin(plan: Plan, places: Places, journal: Journal, clean: Cleaner, log: Cal
             settings=msgspec.json.encode(plan.settings).decode(),
             principal=principal(),
             catalog=catalog.dump(),
+            flaky=_flaky(places.home, plan, clean),
         ),
     )
     run = _run(run_id, plan, image, voices, engine, places, journal, clean)
@@ -224,6 +226,14 @@ def _run(
     )
     warm(run)
     return run
+
+
+def _flaky(home: Path, plan: Plan, clean: Cleaner) -> tuple[str, ...]:
+    """What earlier runs found flaky; nothing, where the notes cannot be read."""
+    try:
+        return fingerprints(Shelf(home, plan.repository.id, clean).load())
+    except MemoryFailed:
+        return ()
 
 
 def _told(shelf: Shelf, plan: Plan, state: State) -> tuple[Note, ...]:

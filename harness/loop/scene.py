@@ -1,7 +1,7 @@
 """What a replay stands on: a run's records, a repository of its base and candidates, and a clock that they tell."""
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -58,7 +58,10 @@ class Scene:
         created = self.created
         base = Base(commit=created.base, tree=created.base_tree, ref=created.base_ref)
         repository = plant(directory / "repository", self._pack(), base)
-        Store(directory, repository).adopt(base)
+        store = Store(directory, repository)
+        store.adopt(base)
+        for event in self._before():
+            store.adopt(Base(commit=event.commit, tree=event.tree, ref=created.base_ref))
         moved = msgspec.structs.replace(created, repo=str(repository.root))
         first = msgspec.structs.replace(self.records[0], event=moved)
         scene = Scene((first, *self.records[1:]), self._pack)
@@ -74,6 +77,15 @@ class Scene:
         for record in self.records:
             if isinstance(record.event, BranchIntended):
                 run.branch = record.event.branch
+
+    def _before(self) -> Iterator[CandidateMade]:
+        """Candidates that were there before any process took the run: those of a fork."""
+        for record in self.records:
+            match record.event:
+                case CandidateMade() as made:
+                    yield made
+                case RunClaimed():
+                    return
 
     def _first(self) -> tuple[str, ...]:
         """The notes that were chosen when the run began: before anything was judged."""

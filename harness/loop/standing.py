@@ -12,8 +12,9 @@ def is_green(run: Run, n: int) -> bool:
 
 def proven(run: Run) -> CandidateMade | None:
     """The candidate of the iteration that ended in a proof, if there is one: this and no other becomes the branch."""
+    begun = run.state.forked.iteration if run.state.forked else 0
     for it in run.state.iterations:
-        if it.finished and it.finished.green and it.finished.accepted:
+        if it.n > begun and it.finished and it.finished.green and it.finished.accepted:
             return it.candidate
     return None
 

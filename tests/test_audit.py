@@ -1,0 +1,168 @@
+"""Audit: what each forgery leaves behind, with full write access to the file, and what only an anchor shows."""
+
+import sqlite3
+import subprocess
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from bench.history import CREATED
+from harness.events import Notice, RunFinished
+from harness.journal import Journal
+from harness.journal.anchors import Anchor, CheckpointRefused, broken, read, root, write
+from harness.journal.codec import GENESIS, link_hash
+from harness.journal.transfer import erase
+from harness.repo.git import Place
+from harness.repo.trailers import audit_trailers
+from tests.conftest import git
+
+TRUNCATE = (
+    "DELETE FROM events WHERE seq > N",
+    "UPDATE runs SET seq = N, head = (SELECT hash FROM events WHERE seq = N)",
+)
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Iterator[Journal]:
+    with Journal(tmp_path / "journal.db") as made:
+        made.create("run-1", CREATED)
+        made.append("run-1", 0, *(Notice(what=f"fact {n}") for n in range(8)))
+        made.append("run-1", 0, RunFinished(outcome="succeeded", reason="green", exit_code=0))
+        yield made
+
+
+def attack(journal: Journal, *statements: str) -> None:
+    with closing(sqlite3.connect(journal.path, isolation_level=None)) as db:
+        for trigger in ("events_are_facts", "events_stay"):
+            db.execute(f"DROP TRIGGER IF EXISTS {trigger}")
+        for statement in statements:
+            db.execute(statement)
+
+
+def rewrite(journal: Journal, seq: int) -> None:
+    """Change an event and compute every hash after it anew, as somebody who knows how would."""
+    with closing(sqlite3.connect(journal.path, isolation_level=None)) as db:
+        db.execute("DROP TRIGGER IF EXISTS events_are_facts")
+        db.execute("UPDATE events SET hdr = replace(hdr, 'fact', 'lie') WHERE seq = ?", (seq,))
+        prev = GENESIS
+        for row in db.execute("SELECT seq, epoch, ts, type, hdr, payload FROM events ORDER BY seq").fetchall():
+            number, epoch, ts, kind, hdr, payload = row
+            link = link_hash("run-1", number, epoch, ts, kind, hdr.encode(), payload, prev)
+            db.execute("UPDATE events SET prev = ?, hash = ? WHERE seq = ?", (prev, link, number))
+            prev = link
+        db.execute("UPDATE runs SET head = ?", (prev,))
+
+
+def truncate(journal: Journal, seq: int) -> None:
+    attack(journal, *(text.replace("N", str(seq)) for text in TRUNCATE))
+
+
+def key(tmp_path: Path, name: str = "key") -> Path:
+    path = tmp_path / name
+    made = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "ada@example.invalid", "-f", str(path)]
+    subprocess.run(made, check=True)
+    return path
+
+
+def anchors(journal: Journal) -> list[Anchor]:
+    return [Anchor(run, seq, head, "outside") for run, seq, head in journal.heads()]
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE events SET hdr = replace(hdr, 'fact 3', 'fact 9') WHERE hdr LIKE '%fact 3%'",
+        "DELETE FROM events WHERE seq = 4",
+        "UPDATE events SET seq = CASE seq WHEN 3 THEN -4 WHEN 4 THEN -3 ELSE seq END WHERE seq IN (3, 4)",
+        'UPDATE payloads SET body = CAST(\'{"settings":"[]"}\' AS BLOB)',
+        "DELETE FROM events WHERE seq > 7",
+    ],
+)
+def test_the_chain_shows_edit_deletion_reordering_and_changed_payloads(journal: Journal, statement: str) -> None:
+    assert journal.verify("run-1").ok
+    more = ["UPDATE events SET seq = -seq WHERE seq < 0"] if "CASE" in statement else []
+    attack(journal, statement, *more)
+    assert not journal.verify("run-1").ok
+
+
+def test_only_an_anchor_shows_a_cut_tail_and_a_chain_computed_anew(journal: Journal) -> None:
+    held = anchors(journal)
+    assert broken(journal, held) == ()
+    truncate(journal, 5)
+    assert journal.verify("run-1").ok
+    [gone] = broken(journal, held)
+    assert "is gone" in gone
+
+
+def test_only_an_anchor_shows_a_rewritten_past(journal: Journal) -> None:
+    held = anchors(journal)
+    rewrite(journal, 3)
+    assert journal.verify("run-1").ok
+    [changed] = broken(journal, held)
+    assert "was rewritten" in changed
+
+
+def test_erasing_leaves_the_chain_and_its_anchors_whole(journal: Journal) -> None:
+    held = anchors(journal)
+    assert erase(journal, "run-1", "asked for by law") == 1
+    verified = journal.verify("run-1")
+    assert (verified.ok, verified.pruned, broken(journal, held)) == (True, 1, ())
+    assert [r.event.why for r in journal.read("run-1") if hasattr(r.event, "count")] == ["asked for by law"]
+
+
+def test_a_signed_checkpoint_holds_and_shows_what_was_cut(journal: Journal, tmp_path: Path) -> None:
+    mine = key(tmp_path)
+    signers = tmp_path / "signers"
+    signers.write_text(f"ada@example.invalid {mine.with_suffix('.pub').read_text()}")
+    path = write(tmp_path / "checkpoints", anchors(journal), mine, "one")
+    for known, signer in ((None, ""), (signers, "ada@example.invalid")):
+        found = read(path, known)
+        assert (found.signer, found.leaves[0].seq) == (signer, 10)
+    journal.append("run-1", 0, Notice(what="a run may go on after it"))
+    assert broken(journal, read(path).leaves) == ()
+    truncate(journal, 6)
+    assert len(broken(journal, read(path, signers).leaves)) == 1
+
+
+def test_a_checkpoint_that_was_changed_or_signed_by_a_stranger_is_refused(journal: Journal, tmp_path: Path) -> None:
+    stranger = tmp_path / "signers"
+    stranger.write_text(f"eve@example.invalid {key(tmp_path, 'other').with_suffix('.pub').read_text()}")
+    path = write(tmp_path / "checkpoints", anchors(journal), key(tmp_path), "one")
+    with pytest.raises(CheckpointRefused):
+        read(path, stranger)
+    leaves = path.with_suffix(".leaves")
+    good = leaves.read_bytes()
+    leaves.write_bytes(good.replace(b"run-1 10", b"run-1 09"))
+    with pytest.raises(CheckpointRefused):
+        read(path)
+    forged = write(tmp_path / "forged", [Anchor("run-1", 1, "0" * 64)], key(tmp_path, "third"), "one")
+    path.write_bytes(forged.read_bytes())  # another statement under the first one's signature
+    leaves.write_bytes(forged.with_suffix(".leaves").read_bytes())
+    with pytest.raises(CheckpointRefused):
+        read(path)
+
+
+def test_the_merkle_root_is_that_of_rfc_6962() -> None:
+    # the first roots of the reference tree of certificate transparency (google/certificate-transparency, merkletree)
+    leaves = [b"", b"\0", b"\x10", b"\x20\x21"]
+    assert root([]).hex() == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+    assert root(leaves[:1]).hex() == "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d"
+    assert root(leaves[:2]).hex() == "fac54203e7cc696cf0dfcb42c92a1d9dbaf70ad9e621f4bd8d98662f00e3c125"
+    assert root(leaves[:3]).hex() == "aeb6bcfe274b70a14fb067a5e5578264db0fa9b51af5e0ba159158f329e06e77"
+    assert root(leaves).hex() == "d37ee418976dd95753c1c73862b9398fa2a2cf9b4ff0fdfe8b30cd95209614b7"
+
+
+def test_the_trailers_of_commits_are_anchors(journal: Journal, tmp_path: Path) -> None:
+    [head] = anchors(journal)
+    repo = tmp_path / "repo"
+    git(tmp_path, "init", "-q", str(repo))
+    body = f"Mend it\n\nLoopwright-Run: run-1\nLoopwright-Audit: {head.seq}:{head.hash}"
+    git(repo, "commit", "-q", "--allow-empty", "-m", body)
+    git(repo, "commit", "-q", "--allow-empty", "-m", "Odd\n\nLoopwright-Run: x\nLoopwright-Audit: nonsense")
+    [(commit, run, seq, link)] = audit_trailers(Place(git_dir=repo / ".git"))
+    assert (commit, run) == (git(repo, "rev-parse", "HEAD~1"), "run-1")
+    assert broken(journal, [Anchor(run, seq, link)]) == ()
+    truncate(journal, 4)
+    assert len(broken(journal, [Anchor(run, seq, link)])) == 1
