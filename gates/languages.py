@@ -1,6 +1,7 @@
 """How the tests of other languages than Python are run so that each one is seen, told from a repository's files."""
 
 import json
+import re
 from collections.abc import Callable, Iterator, Sequence
 
 from gates.base import Gate
@@ -9,13 +10,14 @@ File = Callable[[str], bytes | None]
 Found = tuple[Gate, str]
 
 NODE = (
-    ("vitest", 'npx vitest run --reporter=junit --outputFile="$LOOPWRIGHT_REPORT"', "junit"),
-    ("mocha", "npx mocha --reporter tap", "tap"),
-    ("ava", "npx ava --tap", "tap"),
-    ("tape", "npx tape 'test/**/*.js'", "tap"),
-    ("node --test", "node --test --test-reporter=tap", "tap"),
+    (r"vitest(?: run)?", 'vitest run --reporter=junit --outputFile="$LOOPWRIGHT_REPORT"', "junit"),
+    (r"mocha", "mocha --reporter tap", "tap"),
+    (r"ava", "ava --tap", "tap"),
+    (r"tape", "tape", "tap"),
+    (r"node --test", "node --test --test-reporter=tap", "tap"),
 )
-"""What a test script calls, the same with a report of each test, and its format."""
+"""What a test script calls, the same so that it reports each test, and the format of that."""
+NPM_PATH = 'PATH="$PWD/node_modules/.bin:$PATH"; '
 
 SUREFIRE, GRADLE = "**/surefire-reports/TEST-*.xml", "**/build/test-results/*/TEST-*.xml"
 MANIFESTS = ("pyproject.toml", "setup.py", "package.json", "go.mod", "Cargo.toml", "pom.xml", "build.gradle",
@@ -76,9 +78,11 @@ def _node(file: File) -> Found | None:
     script = _package(file).get("scripts", {}).get("test")
     if not isinstance(script, str) or "no test specified" in script:
         return None
-    for tool, line, format_ in NODE:
-        if tool in script:
-            return _tests(line, f"package.json tests with {tool}", format_)
+    for tool, reporting, format_ in NODE:
+        word = re.compile(rf"(?<![\w@/.-]){tool}(?![\w@/.-])")
+        if found := word.search(script):
+            line = NPM_PATH + script[: found.start()] + reporting + script[found.end() :]
+            return _tests(line, f"package.json tests with {found[0]}", format_)
     return _tests("npm test", "package.json has a test script")
 
 

@@ -1,5 +1,6 @@
 """What the maker is told, how candidates are compared, which gates fit a tree, and the one way to run a gate."""
 
+import json
 from pathlib import Path
 
 import msgspec
@@ -25,7 +26,7 @@ from gates import (
     order,
     score,
 )
-from gates.languages import projects
+from gates.languages import NPM_PATH, projects
 from sandboxes.base import SandboxGone
 from tests.gates_support import paper_room
 
@@ -182,6 +183,24 @@ def test_every_language_is_proposed_with_a_report(files: dict[str, str], chosen:
     assert {gate.name: gate.format for gate, _ in found if gate.kind == "command"} == chosen
     without = detect(tuple(files), lambda path: files[path].encode() if path in files else None)
     assert [gate.name for gate in without if gate.kind == "command"] == [name for name in chosen if name == "tests"]
+
+
+@pytest.mark.parametrize(
+    ("script", "line"),
+    [
+        ("vitest", 'vitest run --reporter=junit --outputFile="$LOOPWRIGHT_REPORT"'),
+        ("tsc && vitest run src", 'tsc && vitest run --reporter=junit --outputFile="$LOOPWRIGHT_REPORT" src'),
+        ("NODE_ENV=test mocha -r ts-node/register", "NODE_ENV=test mocha --reporter tap -r ts-node/register"),
+        ("node --test test/", "node --test --test-reporter=tap test/"),
+        ("node --test-only && ./mocha.js", None),
+        ("jest --ci", None),
+    ],
+)
+def test_a_test_script_keeps_its_options(script: str, line: str | None) -> None:
+    package = json.dumps({"scripts": {"test": script}}).encode()
+    gate = next(gate for gate, _ in explain(("package.json",), lambda path: package) if gate.name == "tests")
+    assert gate.command == (f"{NPM_PATH}{line}" if line else "npm test")
+    assert bool(gate.format) == bool(line)
 
 
 def test_a_monorepo_is_told_by_its_manifests() -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from gates.parsers import parse
 from tests.conftest import CHECKER, MAKER, ROOT, House, commit_all, edit, fingerprint, finish, git, step, tool, verdict
 from tests.sdists import unpacked
 
@@ -72,6 +73,11 @@ def test_a_bug_in_toolz_is_repaired_and_proven(package: House) -> None:
     ]
     gates = {gate["name"]: gate for gate in result["gates"]}
     assert gates["tests"]["new_failures"] == []
+    assert "✓ tests" in package("gates").out
+    log = parse("sarif", package("gates", "--sarif", "-i", "1").out.encode())
+    assert not log.problem
+    assert any(TEST in failure.message for failure in log.failures)  # the wrong attempt, as others see it
+    assert package("gates", "-i", "9").code == 1
     at_base = package.state().baseline["tests"]
     assert TEST in {failure.id for failure in at_base.failures}
     assert len(at_base.passed) > 100

@@ -131,6 +131,7 @@ def _say(event: Event) -> Said:
         case DrillFinished():
             shown = sum(exercise.ok for exercise in event.exercises)
             text = f"drill: {shown} of {len(event.exercises)} exercises went as they must"
+            text += "".join(f"; not so: {each.gate}, {each.what}" for each in event.exercises if not each.ok)
             return _good(shown == len(event.exercises)), text
         case NotesInjected():
             return ("·", f"notes given: {len(event.notes)}") if event.notes else None
