@@ -67,5 +67,6 @@ CATALOGUE: dict[str, Measure] = {
     "list_10000": Measure("journal: list 10,000 runs", "ms", 150),
     "first_paint": Measure("full screen: first paint", "ms"),
     "key": Measure("full screen: key to paint", "ms"),
+    "action_cold": Measure("GitHub Action, install, nothing cached", "s", 15),
+    "action_warm": Measure("GitHub Action, install, packages cached", "s", 3),
 }
-"""Every row there can be, in the order of the table."""

@@ -48,4 +48,5 @@ FAMILIES = (
     Family("evidence", ("integrity_5000", "suite_over_bare")),
     Family("journal", ("append", "batch", "open_100000", "list_10000")),
     Family("screen", ("first_paint", "key")),
+    Family("action", ("action_cold", "action_warm")),
 )

@@ -185,6 +185,8 @@ def test_all_in_one_job(scene: Scene) -> None:
     assert (done.code, done.outputs["outcome"]) == (0, "pr_opened"), done.out
     [pull] = world.pulls.values()
     assert (pull["draft"], pull["labels"], pull["reviewers"]) == (False, ["automated"], ["mona"])
+    edits = [path for method, path, _ in world.requests if method == "PATCH" and "/issues/comments/" in path]
+    assert len(edits) >= 2  # while it ran, and at its end
 
 
 def test_commands_that_need_no_model(scene: Scene) -> None:

@@ -19,7 +19,7 @@ from tests.github_support import commented, ended, labelled, seeded
 
 RUNNER = Runner(
     event="issues", payload=Path("x"), repository="octo/httprange", token="t", api="", graphql="", server="",
-    workspace=Path(), temp=Path(), run=1, attempt=1, sha="", ref="", output=None, summary=None,
+    temp=Path(), run=1, attempt=1, output=None, summary=None,
 )  # fmt: skip
 
 

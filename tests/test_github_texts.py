@@ -3,7 +3,7 @@
 import base64
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from harness.github.actions import command, silenced
@@ -66,7 +66,7 @@ def test_what_people_see_is_kept(text: str) -> None:
         assert (word in seen.text) == (word in text)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.text(max_size=300))
 def test_any_text_is_read_and_reading_again_changes_little(text: str) -> None:
     seen = visible(text)

@@ -12,6 +12,7 @@ from harness.cli.secrets import secrets
 
 if TYPE_CHECKING:
     from harness.github.job import Begun
+    from harness.github.live import Live
 
 
 @click.group()
@@ -52,16 +53,17 @@ def publish() -> int:
 def everything() -> int:
     """All three in one job, for private repositories."""
     from harness.github.job import closed, opened, start, work_of
+    from harness.github.live import Live
 
     begun = start(os.environ)
     opened(begun, click.echo)
     if work_of(begun) == "run":
-        _work(begun)
+        _work(begun, Live(begun))
     with tempfile.TemporaryDirectory(prefix="loopwright-") as room:
         return closed(begun, Path(room), secrets(), click.echo)
 
 
-def _work(begun: "Begun") -> int:
+def _work(begun: "Begun", live: "Live | None" = None) -> int:
     """The middle job: from the ticket to a bundle, whatever happens on the way."""
     from harness.cli.failures import exit_code
     from harness.config import places
@@ -89,6 +91,8 @@ def _work(begun: "Begun") -> int:
             def view(record: Record) -> None:
                 if (text := line(record, ready.run.state.started)) is not None:
                     say(text)
+                    if live:
+                        live(ready.run.state)
 
             drive(ready, journal, view)
             made = bundle(

@@ -27,15 +27,11 @@ class Runner(msgspec.Struct, frozen=True, kw_only=True):
     api: str
     graphql: str
     server: str
-    workspace: Path
     temp: Path
     run: int
     attempt: int
-    sha: str
-    ref: str
     output: Path | None
     summary: Path | None
-    actor: str = ""
     triggering: str = ""
 
     @property
@@ -65,15 +61,11 @@ def runner(environ: Mapping[str, str] = os.environ) -> Runner:
         api=environ.get("GITHUB_API_URL") or "https://api.github.com",
         graphql=environ.get("GITHUB_GRAPHQL_URL") or "",
         server=server.rstrip("/"),
-        workspace=Path(environ.get("GITHUB_WORKSPACE") or "."),
         temp=Path(environ.get("RUNNER_TEMP") or "."),
         run=_int(environ.get("GITHUB_RUN_ID", "")),
         attempt=_int(environ.get("GITHUB_RUN_ATTEMPT", "")) or 1,
-        sha=environ.get("GITHUB_SHA") or "",
-        ref=environ.get("GITHUB_REF_NAME") or "",
         output=Path(output) if output else None,
         summary=Path(summary) if summary else None,
-        actor=environ.get("GITHUB_ACTOR") or "",
         triggering=environ.get("GITHUB_TRIGGERING_ACTOR") or "",
     )
 

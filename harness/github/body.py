@@ -27,7 +27,6 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True):
     """Whether a green result closes the issue."""
     actor: str = ""
     job: str = ""
-    artifact: str = ""
     ask: tuple[str, ...] = ()
     """Changed paths that a person has to look at."""
     withheld: int = 0
@@ -178,7 +177,6 @@ def _run(manifest: Manifest, setting: Setting) -> str:
         f"maker {code(manifest.maker, 60)}, checker {code(manifest.checker or '–', 60)}",
     ]
     parts += [f"[job]({setting.job})"] if setting.job else []
-    parts += [f"[transcript]({setting.artifact})"] if setting.artifact else []
     lines = [" · ".join(parts), f"Journal {code(manifest.audit, 100)}"]
     lines += [f"Context SHA-256 `{manifest.context}`"] if manifest.context else []
     lines += [f"Commit: {plain(setting.verified)}"] if setting.verified else []
