@@ -161,6 +161,7 @@ class DockerEngine:
     def _open(self, spec: Spec, mode: workspace.Mode) -> Sandbox:
         client = self.client
         marks = owner.labels(self.home, spec.run, spec.purpose, spec.workspace)
+        marks[owner.label("hosts")] = "" if spec.allow is None else "named"
         if spec.workspace:
             reaper.fence(client, marks)
         space = workspace.prepare(client, self.home, spec, mode, marks)

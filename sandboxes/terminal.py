@@ -13,7 +13,7 @@ import docker.errors
 
 from sandboxes import hardening, network, owner, rubbish
 from sandboxes.base import WORKSPACE, SandboxGone, Spec
-from sandboxes.pod import BEATS
+from sandboxes.pod import BEATS, ENVIRONMENT
 from sandboxes.sidecars import order
 from sandboxes.stream import Stream, attach
 
@@ -46,7 +46,13 @@ class Terminal:
                 tty=True,
                 user=f"{uid}:{uid}",
                 workdir=WORKSPACE,
-                environment={**hardening.ENVIRONMENT, "TERM": term, "PS1": prompt(marks, writable), "NO_COLOR": ""},
+                environment={
+                    **hardening.ENVIRONMENT,
+                    **(ENVIRONMENT if found["Config"]["Labels"].get(owner.label("hosts")) else {}),
+                    "TERM": term,
+                    "PS1": prompt(marks, writable),
+                    "NO_COLOR": "",
+                },
             )["Id"]
             raw = client.exec_start(self._exec, tty=True, socket=True)
             self.stream = Stream(getattr(raw, "_sock", raw), raw)

@@ -175,6 +175,19 @@ def test_the_walls_of_the_helpers(fenced: Sandbox, online: DockerEngine) -> None
     assert "3128" in json.dumps(fenced.run("env").stdout.decode())
 
 
+def test_a_person_beside_it_has_the_same_network(fenced: Sandbox, online: DockerEngine) -> None:
+    session = online.terminal(fenced.id, writable=False)
+    reach = "python3 -c 'import urllib.request as u; print(u.urlopen(\"http://{}/\").status)'; "
+    session.stream.send(f"ls /sys/class/net; {reach.format('allowed.test')}{reach.format('no.test')}exit\r".encode())
+    said = b""
+    while data := session.stream.recv(1 << 16, 60):
+        said += data
+    session.close()
+    assert b"\nlo\r\n200\r\n" in said
+    assert b"HTTP Error 403: Forbidden" in said
+    assert b"eth0" not in said
+
+
 def test_a_host_is_allowed_while_the_sandbox_runs(fenced: Sandbox) -> None:
     assert get(fenced, "http://late.allowed.test/").startswith("HTTP/1.1 403")
     assert get(fenced, "http://other.test/").startswith("HTTP/1.1 403")

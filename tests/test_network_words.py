@@ -1,16 +1,21 @@
 """What the proxy reads: names, addresses, heads and hellos, against whatever can be written."""
 
 import ipaddress
+import socket
 import ssl
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sandboxes.docker import DockerEngine
 from sandboxes.network import REGISTRIES, canonical, inside, parse
 from sandboxes.network.heads import Head, Refused, authority, plain, rewritten
 from sandboxes.network.heads import parse as head
 from sandboxes.network.hello import server_name
+from sandboxes.setup import indexes, way_out
+from sandboxes.sidecars import own_addresses
 
 quick = settings(max_examples=60, deadline=None)
 
@@ -178,6 +183,36 @@ def test_a_length_is_said_once_or_refused() -> None:
     ):
         with pytest.raises(Refused):
             length(*headers)
+
+
+def test_the_machines_own_indexes_are_entries() -> None:
+    settings = {
+        "PIP_INDEX_URL": "https://user:word@index.corp:8443/simple",
+        "PIP_EXTRA_INDEX_URL": "https://one.corp/simple https://two.corp/simple",
+        "UV_INDEX": "corp=https://uv.corp/simple?a=b",
+        "npm_config_registry": "http://127.0.0.1:4873/",
+        "HTTPS_PROXY": "http://proxy.corp:3128",
+    }
+    assert list(indexes(settings)) == ["index.corp:8443", "one.corp", "two.corp", "uv.corp"]
+
+
+@pytest.mark.parametrize(("proxy", "network"), [("http://127.0.0.1:9", "host"), ("http://proxy.corp:9", "bridge")])
+def test_behind_a_proxy_of_the_machines_own_set_up_uses_that_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, proxy: str, network: str
+) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", proxy)
+    said: list[str] = []
+    with way_out(DockerEngine(tmp_path), "image", REGISTRIES, said.append) as way:
+        assert (way.network, way.settings["HTTPS_PROXY"]) == (network, proxy)
+    assert said == ["set-up reaches what this machine's own proxy lets it"]
+    with way_out(DockerEngine(tmp_path), "image", None, said.append) as way:
+        assert (way.network, way.settings) == ("none", {})
+
+
+def test_every_address_of_this_machine_is_an_inner_one() -> None:
+    own = own_addresses()
+    assert {"127.0.0.1", "::1"} <= set(own)
+    assert {info[4][0] for info in socket.getaddrinfo(socket.gethostname(), None, socket.AF_INET)} <= set(own)
 
 
 HELLO = hello("example.com")
