@@ -1,6 +1,7 @@
 """A unified diff as rows that can be drawn: files, hunks, and lines with their numbers on both sides."""
 
 import re
+from difflib import SequenceMatcher
 from typing import Literal
 
 import msgspec
@@ -9,6 +10,10 @@ from harness.clean import clean
 
 HUNK = re.compile(r"@@ -(\d+)(?:,\d+)? \+(\d+)(?:,\d+)? @@ ?(.*)")
 TAB = 4
+BLOCK = 24
+"""Lines removed or added in a row up to which they are matched by what they say; in longer ones by their order."""
+ALIKE = 0.6
+"""From which share of the same letters a line is taken to replace another: difflib's own measure of likeness."""
 LONGEST = 2_000
 """Characters of a line that are kept: what is beyond is no source that anybody reads here."""
 
@@ -91,7 +96,7 @@ def _shown(text: str) -> str:
 
 
 def _pair(rows: list[Row]) -> None:
-    """Removed lines and the added ones right behind them belong together, in their order."""
+    """Removed lines and the added ones right behind them belong together."""
     at = 0
     while at < len(rows):
         if rows[at].sign != "-":
@@ -103,5 +108,19 @@ def _pair(rows: list[Row]) -> None:
         added = at
         while at < len(rows) and rows[at].sign == "+":
             at += 1
-        for n in range(min(added - removed, at - added)):
+        _match(rows, removed, added, at)
+
+
+def _match(rows: list[Row], removed: int, added: int, end: int) -> None:
+    """Each removed line with the first added one, behind the last that was taken, that is much the same."""
+    if max(added - removed, end - added) > BLOCK:
+        for n in range(min(added - removed, end - added)):
             rows[removed + n].pair, rows[added + n].pair = added + n, removed + n
+        return
+    free = added
+    for old in range(removed, added):
+        for new in range(free, end):
+            if SequenceMatcher(None, rows[old].text, rows[new].text, autojunk=False).quick_ratio() >= ALIKE:
+                rows[old].pair, rows[new].pair = new, old
+                free = new + 1
+                break

@@ -7,7 +7,7 @@ own terminal has, and sets none of its own.
 from typing import Any
 
 from textual.color import Color
-from textual.theme import Theme
+from textual.theme import BUILTIN_THEMES, Theme
 
 _GROUNDS = ("add-ground", "del-ground", "addword-ground", "delword-ground", "hit-ground")
 
@@ -43,7 +43,8 @@ TERMINAL = Theme(
     primary="ansi_blue", secondary="ansi_magenta", warning="ansi_yellow", error="ansi_red", success="ansi_green",
     accent="ansi_cyan", foreground="ansi_default", background="ansi_default", surface="ansi_default",
     panel="ansi_default", boost="ansi_default",
-    variables=dict.fromkeys(_GROUNDS, "ansi_default")
+    variables=BUILTIN_THEMES["ansi-dark"].variables
+    | dict.fromkeys(_GROUNDS, "ansi_default")
     | {
         "dim-text": "ansi_bright_black", "faint-text": "ansi_bright_black", "syntax-keyword": "ansi_magenta",
         "block-cursor-foreground": "ansi_black", "block-cursor-background": "ansi_white",

@@ -6,7 +6,6 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.events import Click, MouseMove
 
 from harness.goal import MICRO
 from harness.journal import Journal, JournalError
@@ -41,7 +40,7 @@ class ReplayScreen(RunScreen):
         self._past = Past(journal, run)
         super().__init__(journal, run, self._past)
         self.add_class("replayed")
-        self._slider = Bar(self._draw_slider, id="slider")
+        self._slider = Bar(self._draw_slider, clicked=self._slide, id="slider")
 
     def compose(self) -> ComposeResult:
         yield from (widget for widget in super().compose() if not isinstance(widget, Keys))
@@ -49,8 +48,7 @@ class ReplayScreen(RunScreen):
         yield Keys()
 
     def on_mount(self) -> None:
-        super().on_mount()
-        self.set_interval(TICK, self._tick)
+        self.set_interval(TICK, self._tick)  # the handlers of both classes are called
 
     @property
     def target(self) -> Card | None:
@@ -151,19 +149,8 @@ class ReplayScreen(RunScreen):
         at = (self._past.at - 1) * (room - 1) // max(self._past.newest - 1, 1)
         return ((*left, ("━" * at, "warn"), ("●", "key"), ("─" * (room - 1 - at), "rule"), *right),)
 
-    def on_click(self, event: Click) -> None:
-        """A click on the slider goes there."""
-        if event.widget is self._slider:
-            self._slide(event.x)
-        else:
-            super().on_click(event)
-
-    def on_mouse_move(self, event: MouseMove) -> None:
-        """So does dragging."""
-        if event.button == 1 and event.widget is self._slider:
-            self._slide(event.x)
-
     def _slide(self, x: int) -> None:
+        """A click on the slider goes there, and so does dragging."""
         left, right = self._ends(self.size.width)
         room = max(self.size.width - cells(left) - cells(right) - 1, 1)
         self.seek(1 + (x - cells(left)) * (self._past.newest - 1) // room)

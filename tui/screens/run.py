@@ -6,7 +6,6 @@ from typing import Any, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.events import Click
 from textual.screen import Screen
 
 from harness.journal import Journal, JournalError
@@ -79,7 +78,7 @@ class RunScreen(Screen[None]):
         self.words = ""
         """What was looked for last."""
         self._header = Bar(self._draw_header, id="header")
-        self._tabs = Bar(self._draw_tabs, id="tabs")
+        self._tabs = Bar(self._draw_tabs, clicked=self._turn_to, id="tabs")
         self._ask = Ask("find")
 
     def compose(self) -> ComposeResult:
@@ -161,16 +160,15 @@ class RunScreen(Screen[None]):
             spans += [(" ", "plain"), (label, "tab" if n == self.front else "dim"), (" ", "plain")]
         return (trim(tuple(spans), width),)
 
-    def on_click(self, event: Click) -> None:
+    def _turn_to(self, x: int) -> None:
         """A click on a tab's name."""
-        if event.widget is self._tabs:
-            at = 0
-            spans = self._draw_tabs(self.size.width)[0]
-            for n in range(len(TABS)):
-                at += cells(spans[3 * n : 3 * n + 3])
-                if event.x < at:
-                    self.action_show(n)
-                    return
+        at = 0
+        spans = self._draw_tabs(self.size.width)[0]
+        for n in range(len(TABS)):
+            at += cells(spans[3 * n : 3 * n + 3])
+            if x < at:
+                self.action_show(n)
+                return
 
     def on_resize(self) -> None:
         self.set_class(self.size.width < WIDE, "narrow")

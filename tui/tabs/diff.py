@@ -102,7 +102,12 @@ class DiffTab(Horizontal):
         return self.pane.size.width >= SPLIT_FROM if self._two is None else self._two
 
     def _lay_out(self) -> None:
+        before = self.pane.items[self.pane.span[0]] if self.pane.items else None
         self.pane.replace(self._sheet.split() if self.two else self._sheet.unified())
+        for at, (file, left, right) in enumerate(self.pane.items):
+            if before and file == before[0] and (left == before[1] or right == before[2] >= 0):
+                self.pane.go(at, top=True)
+                return
 
     def on_resize(self) -> None:
         self._lay_out()
@@ -183,6 +188,7 @@ class DiffTab(Horizontal):
     def _again(self) -> None:
         if self._view:
             self.show(self._view)
+        self._bar.refresh()
 
 
 def _diff(home: Path, repo_id: str, old: str, new: str, context: int) -> str:

@@ -27,16 +27,27 @@ class Bar(Widget):
         draw: Callable[[int], Sequence[Line]],
         *,
         rows: Callable[[int], int] | None = None,
+        clicked: Callable[[int], None] | None = None,
         id: str | None = None,
     ) -> None:
         super().__init__(id=id, markup=False)
-        self._draw, self._rows = draw, rows
+        self._draw, self._rows, self._clicked = draw, rows, clicked
         if rows:
             self.styles.height = "auto"
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
         """As many rows as are asked for at this width."""
         return self._rows(width) if self._rows else 1
+
+    def on_click(self, event: events.Click) -> None:
+        """Say at which cell."""
+        if self._clicked:
+            self._clicked(event.x)
+
+    def on_mouse_move(self, event: events.MouseMove) -> None:
+        """Dragging is clicking all the way."""
+        if self._clicked and event.button == 1:
+            self._clicked(event.x)
 
     def render_line(self, y: int) -> Strip:
         width = self.size.width
