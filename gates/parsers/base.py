@@ -47,10 +47,12 @@ class Tests:
         self._passed: list[str] = []
         self._skipped: list[str] = []
         self._seen: Counter[str] = Counter()
+        self._count = 0
 
     def _id(self, name: str) -> str:
         self._seen[name] += 1
-        if self._seen.total() > MOST:
+        self._count += 1
+        if self._count > MOST:
             raise Refused(f"it has more than {MOST} entries")
         return name if self._seen[name] == 1 else f"{name} #{self._seen[name]}"
 
