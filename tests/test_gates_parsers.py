@@ -56,7 +56,8 @@ def test_tests_are_told_apart() -> None:
     assert "cannot use" in next(f.message for f in go.failures if f.id.endswith("broken"))
     cargo = read("cargo.txt")
     assert (ids(cargo), cargo.skipped) == (["src/lib.rs::tests::breaks"], ("src/lib.rs::tests::later",))
-    assert cargo.passed == ("src/lib.rs::tests::adds", "shop::src/lib.rs - add")  # the line of a doc test is no part of its name
+    # the line of a doc test is no part of its name
+    assert cargo.passed == ("src/lib.rs::tests::adds", "shop::src/lib.rs - add")
     assert (cargo.failures[0].path, cargo.failures[0].line) == ("src/lib.rs", 10)
     tap = read("node.tap")
     assert ids(tap) == ["breaks", "outer > inner two", "outer"]
