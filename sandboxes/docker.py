@@ -21,6 +21,7 @@ from sandboxes.disk import Watch, usage
 from sandboxes.fill import fill
 from sandboxes.frames import Line
 from sandboxes.holds import Holds
+from sandboxes.plain import PlainLine
 from sandboxes.pod import BEATS, ENVIRONMENT, TTL, Pod
 from sandboxes.sidecars import Egress
 from sandboxes.stream import Stream, attach
@@ -29,7 +30,11 @@ from sandboxes.terminal import Terminal
 HELLO_SECONDS = 30.0
 """How long PID 1 may take from the start of its container to its first answer."""
 
-NO_RUNNER = "see that the image has python3 (3.8 or later) and git, or use the base image"
+NO_RUNNER = "see that the image has git, and python3 (3.8 or later) or setpriv, or use the base image"
+
+
+class WithoutPython(Exception):
+    """The image has no python3, so its PID 1 has to be a shell."""
 
 
 class DockerEngine:
@@ -49,6 +54,7 @@ class DockerEngine:
         self._sizes: dict[Path, int] = {}
         self._packed: tuple[Path, bytes] | None = None
         self._holds = Holds(self.home)
+        self._plain: set[str] = set()
         self._removals = ThreadPoolExecutor(4, thread_name_prefix="sandbox-removal")
         self._pending: set[Future[None]] = set()
         self._swept = False
@@ -111,11 +117,14 @@ class DockerEngine:
         hardening.check(spec)
         try:
             self._holds.take(spec.seed)
-            try:
-                box = self._open(spec, self.workspace_mode(spec))
-            except workspace.OverlayRefused as refused:
-                self._refusal = str(refused)
-                box = self._open(spec, self.workspace_mode(spec))
+            while True:  # each way back is taken once for an engine or an image, and then known
+                try:
+                    box = self._open(spec, self.workspace_mode(spec))
+                    break
+                except workspace.OverlayRefused as refused:
+                    self._refusal = str(refused)
+                except WithoutPython:
+                    self._plain.add(spec.image)
         except requests.RequestException:  # an OSError by descent, and Docker's errors are of it
             raise
         except OSError as error:
@@ -175,8 +184,9 @@ class DockerEngine:
             joined = pod.network if pod else "none"
             image = layer.baked(client, spec.image, spec.seed, uid, marks) if space.mode == "layer" else ""
             arguments = hardening.container(
-                client, spec, space.volume, uid, self.cores, marks, joined, space.mode, image
-            )
+                client, spec, space.volume, uid, self.cores, marks, joined, space.mode, image,
+                spec.image in self._plain,
+            )  # fmt: skip
             container = client.create_container(**arguments)["Id"]
             stream = attach(client, container)
             try:
@@ -184,6 +194,8 @@ class DockerEngine:
             except docker.errors.APIError as error:
                 if refused := workspace.refusal(space, error):
                     raise refused from error
+                if "python3" in str(error.explanation) and spec.image not in self._plain:
+                    raise WithoutPython from error
                 raise
             return self._greet(spec, space, container, stream, pod)
         except BaseException:
@@ -202,7 +214,7 @@ class DockerEngine:
         self, spec: Spec, space: workspace.Workspace, container: str, stream: Stream, pod: Pod | None
     ) -> Sandbox:
         uid = self.uid
-        line = Line(stream)
+        line = PlainLine(stream) if spec.image in self._plain else Line(stream)
         watch = Watch(space.directory / "upper", spec.resources.disk_mb) if space.mode == "overlay" else None
 
         def close() -> None:

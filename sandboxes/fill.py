@@ -17,6 +17,8 @@ with tarfile.open(fileobj=sys.stdin.buffer, mode="r|") as archive:
     archive.extractall(sys.argv[1], numeric_owner=True)
 """
 """Runs inside the container: nothing is ever unpacked on the host."""
+START = 'command -v python3 >/dev/null && exec python3 -I -c "$0" "$1"; exec tar -xpf - -C "$1"'
+"""An image without Python has `tar`."""
 
 
 class Sender(io.RawIOBase):
@@ -45,7 +47,7 @@ def fill(client: docker.APIClient, image: str, volume: str, seed: Path, uid: int
         mounts=[Mount(WORKSPACE, volume, type="volume", no_copy=True)],
     )
     container = client.create_container(
-        image, entrypoint=["python3", "-I", "-c", EXTRACT, WORKSPACE], command=[], user="0:0", host_config=host,
+        image, entrypoint=["/bin/sh", "-c", START, EXTRACT, WORKSPACE], command=[], user="0:0", host_config=host,
         stdin_open=True, labels=marks,
     )["Id"]  # fmt: skip
 

@@ -11,6 +11,7 @@ from docker.types import LogConfig, Mount, Ulimit
 from sandboxes.base import WORKSPACE, Resources, SandboxUnavailable, Spec
 from sandboxes.inside import payload
 from sandboxes.network import PORT, parse
+from sandboxes.plain import script
 
 HOME = "/home/agent"
 ENVIRONMENT = {
@@ -98,12 +99,13 @@ def container(
     network: str = "none",
     mode: str = "overlay",
     image: str = "",
+    plain: bool = False,
 ) -> dict[str, Any]:
     """The arguments of `create_container`. An engine refuses a limit over the `cores` it has.
 
     `network` is `none`, or the name space of a pod, which has no network either. In the mode `tmpfs` the workspace is
     in memory; in the mode `layer` it is in the image, whose root file system then is writable by its owners: for the
-    agent's user that is the workspace alone.
+    agent's user that is the workspace alone. `plain` is for images without Python.
     """
     limits = spec.resources
     places = tmpfs(limits, uid)
@@ -137,7 +139,7 @@ def container(
     return {
         "image": image or spec.image,
         "name": f"loopwright-{spec.run}-{spec.purpose}-{secrets.token_hex(4)}",
-        "entrypoint": ["python3", "-I", "-S", "-c", payload()],
+        "entrypoint": ["/bin/sh", "-c", script()] if plain else ["python3", "-I", "-S", "-c", payload()],
         "command": [],
         "user": "0:0",
         "hostname": "sandbox" if network == "none" else None,  # in a pod it is the relay's

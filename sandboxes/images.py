@@ -56,6 +56,8 @@ python3 -m venv {TOOLS_HOME}
 {TOOLS_HOME}/bin/pip install {shlex.join(TOOLS)}
 """
 """What every image gets: the registry's, a bootstrapped Debian, and those that users name."""
+NAMED = GROUND.replace("\npython3 -m venv", "\ncommand -v python3 >/dev/null || exit 0\npython3 -m venv", 1)
+"""The same for an image that may have no Python: then the gates that need it cannot run there, and say so."""
 VENV = f"""
 python3 -m venv /opt/venv
 /opt/venv/bin/pip install {shlex.quote(PYTEST)}
@@ -106,12 +108,12 @@ def named_image(engine: Engine, reference: str, log: Log = lambda line: None) ->
         given = describe(client, reference)
     if given.key:
         return given
-    key = digest(given.id, GROUND)
+    key = digest(given.id, NAMED)
     with building(home):
         if found := find(client, key):
             return found
         labels = {KIND: "named", KEY: key, SOURCE: reference, BASE_ID: given.id}
-        made = bake(client, home, given.id, GROUND, labels=labels, log=log)
+        made = bake(client, home, given.id, NAMED, labels=labels, log=log)
         client.tag(made, REPOSITORY, f"named-{key[:12]}", force=True)
         return describe(client, made)
 
