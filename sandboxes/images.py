@@ -233,16 +233,14 @@ def pull(client: docker.APIClient, log: Log, reference: str) -> tuple[str, str] 
 
 def find(client: docker.APIClient, key: str) -> Image | None:
     """The newest image made from exactly this, and not one that somebody built on top of it."""
-    for image in sorted(client.images(filters={"label": [f"{KEY}={key}"]}), key=created, reverse=True):
+    for image in sorted(
+        client.images(filters={"label": [f"{KEY}={key}"]}), key=lambda each: int(each["Created"]), reverse=True
+    ):
         ours = any(str(tag).startswith(f"{REPOSITORY}:") for tag in image["RepoTags"] or ())
         layers = (image["Labels"] or {}).get(LAYERS)
         if ours if layers is None else layers == str(layers_of(client, image["Id"])):
             return describe(client, image["Id"])
     return None
-
-
-def created(image: Mapping[str, Any]) -> int:
-    return int(image["Created"])
 
 
 def describe(client: docker.APIClient, image: str) -> Image:
