@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 # One more worker than cores: many tests wait for containers.
 JOBS ?= $(shell echo $$(( $$(nproc 2>/dev/null || echo 2) + 1 )))
 
-.PHONY: help install docker docker-stop image demo test soak lint bench build clean
+.PHONY: screenshots help install docker docker-stop image demo test soak lint bench build clean
 
 help: ## show the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | column -t -s "$$(printf '\t')"
@@ -49,6 +49,9 @@ soak: image ## the same at full size: minutes, gigabytes, hundreds of kills
 
 bench: image ## the table of measured figures
 	@$(BIN)/python -m bench
+
+screenshots: image ## record runs and draw the screens of docs/tui.md anew
+	@$(BIN)/python scripts/screenshots.py
 
 build: install ## sdist and wheel
 	@$(BIN)/python -m build

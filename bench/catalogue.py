@@ -10,7 +10,7 @@ from typing import Literal
 
 import msgspec
 
-Unit = Literal["ms", "s", "MB", "x", "/s"]
+Unit = Literal["ms", "s", "MB", "x", "/s", "%"]
 
 
 class Measure(msgspec.Struct, frozen=True):
@@ -65,8 +65,16 @@ CATALOGUE: dict[str, Measure] = {
     "batch": Measure("journal: appends in batches of 1,000", "/s"),
     "open_100000": Measure("journal: open a run of 100,000 events", "ms", 250),
     "list_10000": Measure("journal: list 10,000 runs", "ms", 150),
-    "first_paint": Measure("full screen: first paint", "ms"),
-    "key": Measure("full screen: key to paint", "ms"),
+    "first_paint": Measure("full screen: first paint", "ms", 350),
+    "key": Measure("full screen: key to paint", "ms", 60),
+    "fleet_cpu": Measure("full screen: 20 live runs x 20 events/s, share of a core", "%", 15),
+    "fleet_memory": Measure("full screen: the same, memory", "MB", 90),
+    "fleet_key": Measure("full screen: the same, key to paint", "ms", 250),
+    "screen_open": Measure("full screen: open a run of 100,000 events", "ms", 250),
+    "screen_page": Measure("full screen: a page of it", "ms", 20),
+    "screen_find": Measure("full screen: a word 5,000 events before", "ms", 50),
+    "screen_diff": Measure("full screen: diff of 20 x 1,000 lines, CPU", "s", 0.5),
+    "screen_growth": Measure("full screen: memory, 500,000 events over 100,000", "x", 1.1),
     "action_cold": Measure("GitHub Action, install, nothing cached", "s", 15),
     "action_warm": Measure("GitHub Action, install, packages cached", "s", 3),
 }

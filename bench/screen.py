@@ -90,6 +90,25 @@ class Screen:
         self.rest()
         return took
 
+    def press(self, key: bytes) -> float:
+        """Seconds from a key to the next bytes, on a screen that is never quiet."""
+        while self._read(0.01):
+            pass
+        began = time.perf_counter()
+        os.write(self._fd, key)
+        if not self._read(PATIENCE):
+            raise figures.Unmeasurable(f"nothing came of {key!r}")
+        return time.perf_counter() - began
+
+    def take(self, seconds: float) -> None:
+        """Read what comes within so many seconds."""
+        self._read(seconds)
+
+    @property
+    def pid(self) -> int:
+        """The program's process."""
+        return self._pid
+
     def rest(self) -> None:
         """Read what there is until it is quiet."""
         while self._read(QUIET):

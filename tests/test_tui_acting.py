@@ -318,3 +318,27 @@ def test_a_run_that_was_killed_is_resumed_from_the_screen(
 
     drive(journal, script, run="live")
     assert not [r for r in journal.read("live") if isinstance(r.event, RunClaimed) and r.event.resumed]
+
+
+def test_a_fork_and_a_pull_request_are_asked_about_first(
+    journal: Journal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LOOPWRIGHT_HOME", str(tmp_path))
+    whole_run(journal, "done")
+    clock = Clock()
+
+    async def script(app: Loopwright, pilot: Pilot[None]) -> None:
+        await until(pilot, lambda: "succeeded" in rows(app)[0])
+        await pilot.press("O")
+        await until(pilot, lambda: "Open a pull request for done?" in text(app))
+        clock.now += 0.5
+        await pilot.press("enter", "n")
+        await until(pilot, lambda: isinstance(app.screen, RunScreen))
+        await pilot.press("3", "left_curly_bracket", "F")
+        await until(pilot, lambda: "Fork done from iteration 1?" in text(app))
+        clock.now += 0.5
+        await pilot.press("y")
+        await until(pilot, lambda: "fork · exit code" in text(app))  # its repository is nowhere
+
+    drive(journal, script, run="done", clock=clock)
+    assert [row.run for row in journal.runs()] == ["done"]

@@ -41,6 +41,10 @@ def applies(act: str, card: Card | None) -> bool:
             return card.word == "stopping"
         case "resume":
             return not card.live and card.word not in ("succeeded", "already_satisfied") and not card.asks
+        case "fork":
+            return card.iteration > 0
+        case "pr":
+            return card.word == "succeeded"
         case _:
             return True
 
@@ -171,6 +175,36 @@ def _open(app: "Loopwright", card: Card) -> None:
     app.run_worker(look, thread=True)
 
 
+def _fork(app: "Loopwright", card: Card) -> None:
+    """Another run from a candidate of this one: of the iteration that is shown, or of the last."""
+    shown = getattr(app.screen, "iteration", None) or card.iteration
+    words = "What was judged by then is not judged again. The new run spends money of its own; this one is only read."
+
+    def given(yes: bool | None) -> None:
+        if yes:
+            start(app, ("fork", f"{card.run}@{shown}", "--progress", "none"), ".", f"forked {card.run}@{shown}")
+
+    app.push_screen(
+        Sure(f"Fork {card.run} from iteration {shown}?", card.goal, "fork it", "no", words, app.clock), given
+    )
+
+
+def _pull_request(app: "Loopwright", card: Card) -> None:
+    def send() -> None:
+        said = program.say("pr", card.run)
+        app.call_from_thread(app.push_screen, Reader(f"{card.run} · pull request", _rows(said.text)))
+
+    def given(yes: bool | None) -> None:
+        if yes:
+            app.say(f"{card.run}: opening a pull request")
+            app.run_worker(send, thread=True)
+
+    words = (
+        "Its branch is pushed to origin, and a draft pull request with the evidence is opened, or brought up to date."
+    )
+    app.push_screen(Sure(f"Open a pull request for {card.run}?", card.goal, "open it", "no", words, app.clock), given)
+
+
 def new_run(app: "Loopwright", wanted: "Wanted") -> None:
     """Start a run that goes on without this screen."""
     start(app, ("run", wanted.goal, "--progress", "none", *wanted.flags), str(wanted.repo), "a new run begins")
@@ -203,5 +237,5 @@ def _rows(text: str) -> list[Item]:
 
 ACTS: "dict[str, Callable[[Loopwright, Card], None]]" = {
     "answer": _answer, "steer": _steer, "pause": _pause, "continue": _continue, "stop": _stop, "undo": _undo,
-    "resume": _resume, "replay": _replay, "shell": _shell, "open": _open,
+    "resume": _resume, "replay": _replay, "shell": _shell, "open": _open, "fork": _fork, "pr": _pull_request,
 }  # fmt: skip

@@ -156,7 +156,8 @@ def note(view: View, card: Card) -> tuple[str, Tone]:
     created = state.created
     if created is None:
         return "", "dim"
-    return one_line(f"{created.repo} at {created.base[:10]} · {created.maker}, checked by {created.checker}"), "dim"
+    name = created.repo.rstrip("/").rpartition("/")[2]
+    return one_line(f"{name} at {created.base[:10]} · {created.maker}, checked by {created.checker}"), "dim"
 
 
 def of_summary(row: Summary) -> Card:

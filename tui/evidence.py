@@ -170,8 +170,10 @@ def _short(state: State, iteration: Iteration) -> Item:
     here = iteration is state.iterations[-1] and not state.finished
     done = iteration.finished
     lamps: list[Span] = []
-    for name, gate in iteration.gates.items():
-        mark = "✓" if gate.green else "✗"
+    for name in names(state):
+        if name not in iteration.gates:
+            continue
+        mark = "✓" if iteration.gates[name].green else "✗"
         lamps += [(name[:1].upper(), "dim"), (f"{mark} ", LIGHTS[mark])]
     said = "running" if done is None else "accepted" if done.accepted else "green" if done.green else "not green"
     size = f" +{c.diff.insertions} −{c.diff.deletions}" if (c := iteration.candidate) else ""

@@ -1,33 +1,41 @@
 """Finding words in a run: in the journal itself, so that what was never on the screen is found, too."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from functools import cache
 
 import msgspec
 
-from harness.events import Event
 from harness.journal import Journal, Record
 
 HIDDEN = frozenset(("conversation", "call", "model", "wire", "tree", "commit", "parent", "hash", "key", "request_id"))
 """Fields that no transcript shows."""
 
 
-def texts(value: object) -> Iterator[str]:
-    """Every text in an event that a reader can see."""
+@cache
+def _fields(kind: type[msgspec.Struct]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The fields of a type that a reader sees: texts, and those that may hold texts."""
+    seen = [field for field in msgspec.structs.fields(kind) if field.name not in HIDDEN]
+    plain = tuple(field.name for field in seen if field.type in (str, str | None))
+    flat = (int, bool, int | None, bool | None, *(field.type for field in seen if field.name in plain))
+    return plain, tuple(field.name for field in seen if field.type not in flat)
+
+
+def has(value: object, words: str) -> bool:
+    """Whether `words`, which are case-folded, stand in an event where a reader can see them."""
     match value:
         case str():
-            yield value
+            return words in value.casefold()
         case tuple():
-            for inner in value:
-                yield from texts(inner)
+            return any(has(inner, words) for inner in value)
         case msgspec.Struct():
-            for name in value.__struct_fields__:
-                if name not in HIDDEN:
-                    yield from texts(getattr(value, name))
-
-
-def has(event: Event, words: str) -> bool:
-    """Whether `words`, which are case-folded, stand in the event."""
-    return any(words in text.casefold() for text in texts(event))
+            plain, deeper = _fields(type(value))
+            for name in plain:
+                text = getattr(value, name)
+                if text and words in text.casefold():
+                    return True
+            return any(has(getattr(value, name), words) for name in deeper)
+        case _:
+            return False
 
 
 def find(

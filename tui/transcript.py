@@ -35,6 +35,7 @@ from harness.events import (
 )
 from harness.goal import MICRO
 from harness.journal import Record, line
+from harness.journal.cost import role_of
 from tui import calls
 from tui.block import Block, Row, folded
 from tui.text import Tone, one_line
@@ -139,7 +140,8 @@ def _reply(event: ModelReplied, seq: int) -> list[Block]:
         found.append(
             Block(seq=seq, text=f"thinking {one_line(event.thinking)}", tone="dim italic", body=body, more=more)
         )
-    if event.text.strip():
+    verdict = role_of(event.conversation) == "checker" and event.text.lstrip().startswith("{")
+    if event.text.strip() and not verdict:  # a verdict has a block of its own
         found.append(Block(seq=seq, text=event.text.strip()))
     return found
 

@@ -94,6 +94,11 @@ class RunScreen(Screen[None]):
         return self._card
 
     @property
+    def iteration(self) -> int | None:
+        """The iteration that a tab shows, where one was chosen."""
+        return self.tabs[2].chosen if self.front == 2 else self.tabs[1].chosen if self.front == 1 else None
+
+    @property
     def now(self) -> int:
         """The time that the screen shows, in microseconds since 1970."""
         return self._now
@@ -101,10 +106,13 @@ class RunScreen(Screen[None]):
     def on_mount(self) -> None:
         self.tabs[0].start(self._newest, self.view.end if self.view else None)
         self.action_show(0)
-        if self.view is None:
-            self.run_worker(lambda: self.app.call_from_thread(self._take, Tail(self.journal, self.run_id)), thread=True)
+        if self.view is None:  # what is on the screen comes first
+            self.call_after_refresh(self.run_worker, self._fold, thread=True)
         self.look()
         self.set_interval(LOOK, self.look)
+
+    def _fold(self) -> None:
+        self.app.call_from_thread(self._take, Tail(self.journal, self.run_id))
 
     def _take(self, tail: Tail) -> None:
         """The long run has been folded: what came meanwhile is read, too."""

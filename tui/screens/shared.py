@@ -18,7 +18,9 @@ ACTS = [
     Binding("r", "app.act('resume')", "Resume", id="run.resume"),
     Binding("t", "app.act('replay')", "Replay", id="run.replay"),
     Binding("e", "app.act('shell')", "Shell", id="run.shell"),
-    Binding("o", "app.act('open')", "Open candidate, PR", show=False, id="run.open"),
+    Binding("o", "app.act('open')", "Open candidate", show=False, id="run.open"),
+    Binding("O", "app.act('pr')", "Pull request", show=False, id="run.pr"),
+    Binding("F", "app.act('fork')", "Fork", show=False, id="run.fork"),
 ]
 """What can be done to the run under the cursor or on the screen; the app knows which of it applies."""
 

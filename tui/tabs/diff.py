@@ -31,7 +31,8 @@ class DiffTab(Horizontal):
         self._last = False
         """Against the candidate before instead of base."""
         self._around = 0
-        self._chosen: int | None = None
+        self.chosen: int | None = None
+        """The iteration whose candidate is shown; None for the last."""
         self._view: View | None = None
         self._drawn: tuple[object, ...] = ()
         self._words = "No candidate yet: the maker is at work."
@@ -66,7 +67,7 @@ class DiffTab(Horizontal):
         if not made or view.state.created is None:
             self._bar.refresh()
             return
-        here = next((c for c in made if c.n == self._chosen), made[-1])
+        here = next((c for c in made if c.n == self.chosen), made[-1])
         before = next((c.tree for c in reversed(made) if c.n < here.n), view.state.created.base_tree)
         old = before if self._last else view.state.created.base_tree
         wanted = (old, here.tree, CONTEXTS[self._around])
@@ -145,8 +146,8 @@ class DiffTab(Horizontal):
         """Show the next iteration's candidate, or that of the one before."""
         made = [it.n for it in view.state.iterations if it.candidate]
         if made:
-            here = made.index(self._chosen) if self._chosen in made else len(made) - 1
-            self._chosen = made[max(0, min(here + by, len(made) - 1))]
+            here = made.index(self.chosen) if self.chosen in made else len(made) - 1
+            self.chosen = made[max(0, min(here + by, len(made) - 1))]
             self.show(view)
 
     def next_file(self, by: int) -> None:

@@ -1,0 +1,119 @@
+"""Two terminals: a run in one, its supervisor in the other; and what either sees when the other is killed."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.events import CommandReceived, RunFinished, Told
+from harness.journal import Journal
+from tests.conftest import House, Play, finish, step, tool
+from tests.tui_support import open_journal, whole_run
+from tests.tui_terminal import DEADLINE, Terminal
+
+
+@pytest.fixture
+def terminals() -> Iterator[Any]:
+    started: list[Terminal] = []
+
+    def start(*args: str, **options: Any) -> Terminal:
+        started.append(Terminal(*args, **options))  # type: ignore[arg-type]
+        return started[-1]
+
+    yield start
+    for one in started:
+        one.close()
+
+
+def eventually(journal: Journal, run: str, *kinds: type) -> None:
+    until = time.monotonic() + DEADLINE
+    while not all(any(isinstance(record.event, kind) for record in journal.read(run)) for kind in kinds):
+        assert time.monotonic() < until, f"{kinds} never came"
+        time.sleep(0.1)
+
+
+def test_a_run_is_followed_steered_and_stopped_from_another_terminal(house: House, play: Play, terminals: Any) -> None:
+    busy = [step(tool("bash", command=f"sleep 0.4; echo {n}"), text=f"Step {n}.") for n in range(150)]
+    play([[*busy, step(finish())]])
+    env = {name: value for name, value in house.environ.items() if name.startswith(("ANTHROPIC", "NO_PROXY"))}
+    flags = ("--repo", str(house.repo), "--progress", "plain")
+    run = terminals(house.home, "Look around", *flags, command="run", **env)
+    viewer = terminals(house.home)
+    viewer.until("making")
+    viewer.settle()
+    viewer.send("\r", shows="Transcript")
+    viewer.until("Step 1.")
+    (row,) = house.journal.runs()
+    viewer.type(b"s")
+    viewer.until("keeps the draft")
+    viewer.type(b"look at the header\r")
+    eventually(house.journal, row.run, CommandReceived, Told)
+    viewer.until("look at the header")
+    viewer.type(b"x")
+    viewer.until("let it go on")
+    time.sleep(0.6)  # keys in flight are no answers
+    viewer.type(b"y")
+    viewer.until("stopping")
+    assert run.end() == 130
+    eventually(house.journal, row.run, RunFinished)
+    viewer.until("cancelled")
+    viewer.settle()
+    viewer.type(b"q")
+    assert viewer.end() == 0
+    people = [record.event for record in house.journal.read(row.run) if isinstance(record.event, CommandReceived)]
+    assert [event.kind for event in people] == ["steer", "stop"]
+    assert all(event.principal for event in people)
+
+
+HOLDER = """
+import sys, time
+from pathlib import Path
+from tests.tui_support import open_journal, working
+with open_journal(Path(sys.argv[1])) as journal:
+    author = working(journal)
+    print("held", flush=True)
+    time.sleep(600)
+"""
+
+
+def test_a_run_that_is_killed_is_shown_as_such_with_the_way_on(tmp_path: Path, terminals: Any) -> None:
+    root = Path(__file__).parent.parent
+    holder = subprocess.Popen(
+        [sys.executable, "-c", HOLDER, str(tmp_path)], cwd=root, stdout=subprocess.PIPE, env=os.environ
+    )
+    try:
+        assert holder.stdout
+        assert holder.stdout.readline() == b"held\n"
+        viewer = terminals(tmp_path, "live")
+        viewer.until("making")
+        holder.send_signal(signal.SIGKILL)
+        viewer.until("interrupted")
+        viewer.until("loopwright resume live")
+        viewer.until("Resume")
+    finally:
+        holder.kill()
+        holder.wait()
+
+
+def test_the_bare_command_opens_the_fleet_on_a_terminal_and_lists_elsewhere(tmp_path: Path, terminals: Any) -> None:
+    with open_journal(tmp_path) as journal:
+        whole_run(journal, "done")
+    screen = terminals(tmp_path, command="--")
+    screen.until("succeeded")
+    screen.until("Help")
+    screen.settle()
+    screen.type(b"q")
+    assert screen.end() == 0
+    assert "\x1b[?1049h" in screen.text
+    loopwright = Path(sys.executable).with_name("loopwright")
+    environ = os.environ | {"LOOPWRIGHT_HOME": str(tmp_path)}
+    listed = subprocess.run([loopwright], env=environ, capture_output=True, text=True, check=False)
+    assert listed.returncode == 0
+    assert listed.stdout.startswith("done  succeeded")
+    assert "\x1b" not in listed.stdout
