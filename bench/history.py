@@ -65,7 +65,7 @@ def long(scratch: Path) -> Path:
             journal.create("long", CREATED)
             batch: list[Event] = []
             left = LONG - 1
-            for event in _endless():
+            for event in endless():
                 batch.append(event)
                 left -= 1
                 if len(batch) == 1_000 or not left:
@@ -104,7 +104,7 @@ def _short() -> tuple[Event, ...]:
     )
 
 
-def _endless() -> Iterator[Event]:
+def endless() -> Iterator[Event]:
     """Iterations of many turns that never get anywhere."""
     n = 0
     while True:

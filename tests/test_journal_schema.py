@@ -64,10 +64,11 @@ def test_the_stored_journal_holds_every_type_of_its_day() -> None:
     assert len(stored) == 26
 
 
+NOW = max(steps(sql()))
 LATER = {
     **steps(sql()),
-    2: ("ALTER TABLE runs ADD COLUMN mood TEXT NOT NULL DEFAULT 'good'", "UPDATE runs SET summary = ''"),
-    3: ("CREATE TABLE moods (run TEXT PRIMARY KEY)", "INSERT INTO moods SELECT id FROM runs"),
+    NOW + 1: ("ALTER TABLE runs ADD COLUMN mood TEXT NOT NULL DEFAULT 'good'", "UPDATE runs SET summary = ''"),
+    NOW + 2: ("CREATE TABLE moods (run TEXT PRIMARY KEY)", "INSERT INTO moods SELECT id FROM runs"),
 }
 
 
@@ -76,12 +77,12 @@ def test_a_later_version_upgrades_what_is_there(tmp_path: Path) -> None:
     open_run(path)[0].close()
     db = sqlite3.connect(path, isolation_level=None)
     before = db.execute("SELECT * FROM events").fetchall()
-    assert upgrade(db, LATER) == 3
-    assert version(db, 3) == 3
+    assert upgrade(db, LATER) == NOW + 2
+    assert version(db, NOW + 2) == NOW + 2
     assert db.execute("SELECT mood, summary FROM runs").fetchall() == [("good", "")]
     assert db.execute("SELECT run FROM moods").fetchall() == [("r1",)]
     assert db.execute("SELECT * FROM events").fetchall() == before
-    assert upgrade(db, LATER) == 3  # and a second time does nothing
+    assert upgrade(db, LATER) == NOW + 2  # and a second time does nothing
 
 
 def test_an_upgrade_goes_through_as_a_whole_or_not_at_all(tmp_path: Path) -> None:
@@ -89,8 +90,8 @@ def test_an_upgrade_goes_through_as_a_whole_or_not_at_all(tmp_path: Path) -> Non
     open_run(path)[0].close()
     db = sqlite3.connect(path, isolation_level=None)
     with pytest.raises(sqlite3.OperationalError):
-        upgrade(db, LATER | {3: ("CREATE TABLE moods (run TEXT)", "nonsense")})
-    assert version(db, 3) == 1
+        upgrade(db, LATER | {NOW + 2: ("CREATE TABLE moods (run TEXT)", "nonsense")})
+    assert version(db, NOW + 2) == NOW
     assert "mood" not in [row[1] for row in db.execute("PRAGMA table_info(runs)")]
     db.close()
     with Journal(path) as journal:
@@ -99,9 +100,9 @@ def test_an_upgrade_goes_through_as_a_whole_or_not_at_all(tmp_path: Path) -> Non
 
 def test_an_empty_database_climbs_the_whole_ladder() -> None:
     db = sqlite3.connect(":memory:", isolation_level=None)
-    assert version(db, 3) == 0
-    assert upgrade(db, LATER) == 3
-    assert db.execute("SELECT value FROM meta").fetchall() == [("3",)]
+    assert version(db, NOW + 2) == 0
+    assert upgrade(db, LATER) == NOW + 2
+    assert db.execute("SELECT value FROM meta").fetchall() == [(str(NOW + 2),)]
 
 
 def test_many_may_upgrade_at_once(tmp_path: Path) -> None:

@@ -1,12 +1,17 @@
 """The fold: from any journal the loop knows where it stands, what it costs, and what to do next."""
 
+import itertools
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import get_args
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bench import history
 from harness.events import (
     BranchIntended,
     BranchMade,
@@ -34,6 +39,7 @@ from harness.events import (
 from harness.journal import Journal, Record, State, Summary, apply, by_model, by_role, cost, fold
 from harness.journal.phase import Phase
 from harness.journal.schema import sql
+from harness.journal.snapshot import EVERY
 from harness.journal.state import INERT
 from harness.journal.summary import advance
 from tests.journal_support import ANY, created, finished, gate, iteration, open_run, same, turn
@@ -268,3 +274,24 @@ def test_a_tail_can_be_followed_with_the_state_alone(tmp_path: Path) -> None:
         journal.append("r1", epoch, event)
         state = fold(journal.read("r1", after=state.seq), state)
     assert state == journal.state("r1") == fold(journal.read("r1"))
+
+
+def test_a_long_run_opens_from_its_kept_fold_and_only_while_that_holds(tmp_path: Path) -> None:
+    with Journal(tmp_path / "journal.db") as journal:
+        journal.create("run-1", history.CREATED)
+        events = itertools.islice(history.endless(), EVERY + 500)
+        for batch in iter(lambda: tuple(itertools.islice(events, 1_500)), ()):
+            journal.append("run-1", 0, *batch)
+        whole = fold(journal.read("run-1"))
+        state = journal.state("run-1")
+        assert (state.iterations, state.accounts, state.conversations) == (
+            whole.iterations, whole.accounts, whole.conversations,
+        )  # fmt: skip
+        with closing(sqlite3.connect(journal.path, isolation_level=None)) as db:
+            [(seq, body)] = db.execute("SELECT seq, body FROM snapshots").fetchall()
+            assert EVERY <= seq <= state.seq
+            assert msgspec.json.decode(body)["seq"] == seq
+            db.execute("UPDATE snapshots SET body = replace(body, '\"making\"', '\"judging\"'), hash = 'another'")
+            assert journal.state("run-1") == state  # of another past: folded again
+            db.execute("UPDATE snapshots SET hash = (SELECT hash FROM events WHERE seq = snapshots.seq), code = 'old'")
+            assert journal.state("run-1") == state

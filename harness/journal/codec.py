@@ -15,7 +15,7 @@ import msgspec
 from gates.base import Failure, GateResult
 from harness.clean import clean as strip
 from harness.events import Event, GateFinished, ModelReplied, SandboxUsed
-from harness.journal.base import Record
+from harness.journal.base import JournalUnavailable, Record
 
 VERSION = 1
 """Of the hashed record; in every link, so that a later layout can be told from this one."""
@@ -105,9 +105,14 @@ def decode(hdr: str, body: bytes | None) -> Event:
 
 
 def record(run: str, row: tuple[int, int, int, str, str, bytes | None]) -> Record:
-    """A row of the statements `read` and `read_for_state`."""
+    """A row of the statements `read` and `read_for_state`. Raises `JournalUnavailable` for what it cannot read."""
     seq, epoch, ts, hash_, hdr, body = row
-    return Record(run, seq, epoch, ts, decode(hdr, body), hash_)
+    try:
+        return Record(run, seq, epoch, ts, decode(hdr, body), hash_)
+    except msgspec.ValidationError as error:
+        raise JournalUnavailable(
+            f"event {seq} of run {run} cannot be read", str(error), "a newer Loopwright wrote it: upgrade"
+        ) from error
 
 
 def scrub(event: Event, clean: Callable[[str], str]) -> Event:

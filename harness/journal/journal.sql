@@ -57,6 +57,15 @@ CREATE TRIGGER events_stay BEFORE DELETE ON events BEGIN
     SELECT RAISE(ABORT, 'events are append-only');
 END;
 
+-- name: schema.2
+CREATE TABLE snapshots (
+    run TEXT PRIMARY KEY REFERENCES runs (id),
+    seq BIGINT NOT NULL,
+    hash TEXT NOT NULL,             -- of the event it ends at; a snapshot of another past is none
+    code TEXT NOT NULL,             -- digest of the code that folds
+    body BYTEA NOT NULL
+);
+
 -- name: tables.sqlite
 SELECT name FROM sqlite_master WHERE type = 'table';
 
@@ -148,6 +157,17 @@ INSERT INTO runs (id, epoch, seq, head, salt, created, touched, command, summary
 VALUES (:id, :epoch, :seq, :head, :salt, :created, :touched, 0, '')
 ON CONFLICT DO NOTHING
 RETURNING id;
+
+-- name: snapshot
+SELECT s.body, s.code FROM snapshots s JOIN events e ON e.run = s.run AND e.seq = s.seq AND e.hash = s.hash
+WHERE s.run = :run;
+
+-- name: save_snapshot
+INSERT INTO snapshots (run, seq, hash, code, body) VALUES (:run, :seq, :hash, :code, :body)
+ON CONFLICT (run) DO UPDATE SET seq = excluded.seq, hash = excluded.hash, code = excluded.code, body = excluded.body;
+
+-- name: drop_snapshot
+DELETE FROM snapshots WHERE run = :run;
 
 -- name: link
 SELECT hash FROM events WHERE run = :run AND seq = :seq;

@@ -4,7 +4,7 @@ import os
 import re
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from sqlite3 import Connection
 from typing import Any
@@ -14,8 +14,16 @@ import msgspec
 from harness.clean import Cleaner
 from harness.events import Event, RunClaimed, RunCreated
 from harness.goal import Limits
-from harness.journal import audit, codec, liveness
-from harness.journal.base import Command, JournalUnavailable, Record, RunExists, StaleEpoch, UnknownRun, Verified
+from harness.journal import audit, codec, liveness, snapshot
+from harness.journal.base import (
+    Command,
+    JournalError,
+    Record,
+    RunExists,
+    StaleEpoch,
+    UnknownRun,
+    Verified,
+)
 from harness.journal.database import Database
 from harness.journal.schema import sql
 from harness.journal.state import State, fold
@@ -90,7 +98,10 @@ class Journal:
             row = db.execute(sql()["take"], {"run": run, "epoch": epoch, "now": _now()}).fetchone()
             if row is None:
                 raise StaleEpoch(run, epoch, self._row(db, run)[1])
-            return self._chain(db, run, epoch, row, events, key)
+            records = self._chain(db, run, epoch, row, events, key)
+        if records[-1].seq // snapshot.EVERY > row[0] // snapshot.EVERY:
+            self._keep_fold(run)
+        return records
 
     def read(self, run: str, after: int = 0) -> Iterator[Record]:
         """The records after sequence number `after`, in order. Holds nothing open between them."""
@@ -103,17 +114,31 @@ class Journal:
             with self._db.reading() as db:
                 rows = db.execute(sql()["read_back"], bounds).fetchall()
             for row in rows:
-                yield _record(run, row)
+                yield codec.record(run, row)
             if len(rows) < PAGE:
                 return
             before = rows[-1][0]
 
     def state(self, run: str) -> State:
         """The fold of the run up to now, without reading what does not enter it. Raises `UnknownRun`."""
+        return self._fold(run)[1]
+
+    def _fold(self, run: str) -> tuple[State, State]:
+        """The fold to go on from, and the same as of the run's last event, whether that one enters it or not."""
         with self._db.reading() as db:
             row = self._row(db, run)
-        records = (record for record in self._records("read_for_state", run, 0) if record.seq <= row[2])
-        return msgspec.structs.replace(fold(records), run=run, seq=row[2], head=row[3], touched=row[5])
+            start = snapshot.load(db, run) if row[2] >= snapshot.EVERY else None
+        after = start.seq if start else 0
+        records = (record for record in self._records("read_for_state", run, after) if record.seq <= row[2])
+        folded = msgspec.structs.replace(fold(records, start), run=run, seq=row[2], head=row[3])
+        return folded, msgspec.structs.replace(folded, touched=row[5])
+
+    def _keep_fold(self, run: str) -> None:
+        """Keep the fold of a run that has become long; what could not be kept is folded again."""
+        with suppress(JournalError):
+            folded, _ = self._fold(run)
+            with self._db.writing() as db:
+                snapshot.save(db, folded)
 
     def find(self, key: str) -> Event | None:
         """The newest event stored under a content key in any run; one whose payload was erased does not count."""
@@ -241,7 +266,7 @@ class Journal:
             with self._db.reading() as db:
                 rows = db.execute(sql()[statement], {"run": run, "after": after, "limit": PAGE}).fetchall()
             for row in rows:
-                yield _record(run, row)
+                yield codec.record(run, row)
             if len(rows) < PAGE:
                 return
             after = rows[-1][0]
@@ -267,12 +292,3 @@ _SUMMARY = msgspec.json.Decoder(Summary)
 
 def _now() -> int:
     return time.time_ns() // 1000
-
-
-def _record(run: str, row: Any) -> Record:
-    try:
-        return codec.record(run, row)
-    except msgspec.ValidationError as error:
-        raise JournalUnavailable(
-            f"event {row[0]} of run {run} cannot be read", str(error), "a newer Loopwright wrote it: upgrade"
-        ) from error

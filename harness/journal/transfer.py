@@ -55,6 +55,7 @@ def erase(journal: Journal, run: str, why: str = "", principal: str = "") -> int
                 raise UnknownRun(run)
             epoch = row[1]
             count = db.execute(sql()["erase"], {"run": run}).rowcount
+            db.execute(sql()["drop_snapshot"], {"run": run})  # it holds what was erased
         if count:
             journal.append(run, epoch, PayloadsErased(count=count, why=why, principal=principal))
     return int(count)
