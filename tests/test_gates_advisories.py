@@ -41,12 +41,12 @@ ADDED: Files = {
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory, base_image: str) -> Iterator[Lab]:
     made = Lab(tmp_path_factory.mktemp("advisories"), BASE, base_image)
+    made.judge_base(SECURITY)
     yield made
     made.close()
 
 
 def test_without_a_source_the_audit_says_that_it_did_not_run(lab: Lab) -> None:
-    lab.judge_base(SECURITY)
     result = gates.run(SECURITY, lab.candidate(ADDED))
     assert is_green(result, lab.baseline["security"])
     assert f"{NOT_RUN} for PyPI in the image ({PLACE})" in result.notes
