@@ -287,6 +287,8 @@ def test_from_the_terminal_an_issue_becomes_a_pull_request(scene: Scene, tmp_pat
     with Journal(runner.home / "journal.db") as journal:
         made = [r.event for r in journal.read(journal.resolve("last"))]
     assert [type(each).__name__ for each in made[-2:]] == ["PullRequestIntended", "PullRequestMade"]
+    code, out = command(["show", "--json"], environ)
+    assert f"/pull/{next(iter(world.pulls))}" in out
     code, out = command(["pr", "--ready"], environ)
     assert (code, pull["draft"], len(world.pulls)) == (0, False, 1), out
     code, out = command(["run", "--issue", "999", "--repo", str(repo)], environ)

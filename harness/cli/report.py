@@ -37,6 +37,8 @@ def report(state: State, *, full: bool = False) -> str:
             lines.append(f"  {'diff':<10} {diff.files} files, +{diff.insertions} -{diff.deletions}")
     if state.branch_made:
         lines.append(f"  {'branch':<10} {click.style(state.branch_made.branch, bold=True)}")
+    if state.pull_request:
+        lines.append(f"  {'pull':<10} {state.pull_request.url}")
     lines.append(f"  {'run':<10} {state.run}: {_spent(state)}")
     if full:
         lines += [

@@ -36,6 +36,7 @@ def document(state: State) -> dict[str, Any]:
         "base": created.base if created else None,
         "branch": state.branch_made.branch if state.branch_made else None,
         "head": state.branch_made.commit if state.branch_made else None,
+        "pull_request": state.pull_request.url if state.pull_request else None,
         "tree": candidate.tree if candidate else None,
         "iterations": len(state.iterations),
         "turns": state.turns,

@@ -24,6 +24,7 @@ from harness.events import (
     NoteLearned,
     NotesInjected,
     Notice,
+    PullRequestMade,
     QuestionAnswered,
     QuestionAsked,
     RunClaimed,
@@ -102,6 +103,7 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     """Hosts that a person allowed for the rest of the run."""
     branch_intended: BranchIntended | None = None
     branch_made: BranchMade | None = None
+    pull_request: PullRequestMade | None = None
     sandboxes: tuple[SandboxOpened, ...] = ()
     """Opened and not closed."""
     running: tuple[GateStarted, ...] = ()
@@ -232,6 +234,8 @@ def _changes(state: State, record: Record) -> dict[str, Any]:
             changes["branch_intended"] = event
         case BranchMade():
             changes["branch_made"] = event
+        case PullRequestMade():
+            changes["pull_request"] = event
         case NotesInjected():
             changes["notes"] = event.notes
         case NoteDropped():

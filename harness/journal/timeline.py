@@ -20,6 +20,7 @@ from harness.events import (
     NoteLearned,
     NotesInjected,
     Notice,
+    PullRequestMade,
     QuestionAnswered,
     QuestionAsked,
     RunClaimed,
@@ -101,6 +102,8 @@ def _say(event: Event) -> Said:
             return "!", f"limit reached: {event.name}, {event.value} of {event.limit} {event.unit}"
         case BranchMade():
             return "✓", f"branch {event.branch} at {event.commit[:10]}"
+        case PullRequestMade():
+            return "✓", f"pull request #{event.number} {'opened' if event.created else 'updated'}: {event.url}"
         case CommandReceived(kind="shell" | "shell_end" | "allow"):
             return None  # what comes of it has a line of its own
         case CommandReceived():
