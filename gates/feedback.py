@@ -49,8 +49,8 @@ def score(
     In this order: no blocking violation, gates that ran, required tests that pass, new failures of tests, other
     new failures, and last the size of the change in lines.
     """
-    tests = [r for r in results if r.kind == "pytest"]
-    others = [r for r in results if r.kind != "pytest"]
+    tests = [r for r in results if _tested(r)]
+    others = [r for r in results if not _tested(r)]
     passed = {node for result in tests for node in result.passed}
     blocked = any(v.severity == "block" for r in results for v in r.violations)
     return (
@@ -61,6 +61,11 @@ def score(
         -sum(len(new_failures(r, baseline.get(r.gate))) for r in others),
         -lines,
     )
+
+
+def _tested(result: GateResult) -> bool:
+    """Whether a gate ran tests: pytest's, or a command whose report names what passed."""
+    return result.kind == "pytest" or (result.kind == "command" and bool(result.passed))
 
 
 def _violations(results: Iterable[GateResult]) -> Iterator[str]:

@@ -143,6 +143,12 @@ def test_the_score_is_lexicographic() -> None:
     assert score([fine, warned], OLD, wanted, 10) == ranking[0]
 
 
+def test_a_command_that_reports_tests_weighs_as_tests() -> None:
+    go = result("go", "command", failures=(failure("p::T"),), passed=("p::U",))
+    lint = result("l", "ruff", failures=(failure("a.py: E1"), failure("a.py: E2")))
+    assert score([go], {}, (), 1) < score([lint], {}, (), 1)
+
+
 @pytest.mark.parametrize(
     ("files", "kinds"),
     [
