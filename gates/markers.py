@@ -138,6 +138,8 @@ def _runner(node: ast.AST, names: frozenset[str], is_test: bool) -> Iterator[Sig
                 yield Sign("pytest-internals", f"{name}({_text(first)!r})", node.lineno)
         case ast.Constant(value=str(text)) if any(word in text for word in REPORTS) and len(text) < 200:
             yield Sign("pytest-internals", f"knows of {text!r}", node.lineno, "warn" if is_test else "block")
+        case ast.Constant(value=str(text)) if not is_test and text.split(".")[0] in ("_pytest", "pluggy"):
+            yield Sign("pytest-internals", f"knows of {text!r}", node.lineno)
         case ast.FunctionDef(name=name) if name.startswith("pytest_"):
             yield Sign("pytest-plugin", f"def {name}", node.lineno)
 

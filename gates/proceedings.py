@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 import msgspec
 
 from gates import coverage, testing, trees
+from gates.account import Mark
 from gates.base import Failure, Gate, GateResult, Room, Severity, Violation
 from gates.contents import Oversized, added_lines
 from gates.coverage import Statements
@@ -15,6 +16,8 @@ from gates.process import Invocation, TestRun
 from gates.testing import UNEXPLAINED
 from gates.trees import Layout, may_edit
 
+READING = "open"
+"""The event of a file being opened; the witness tells of modules of tests alone."""
 USUAL = frozenset({"sys._getframe", "ctypes.dlopen", "ctypes.dlsym"})
 """Ways into the interpreter that honest code takes as well, if rarely."""
 
@@ -67,15 +70,7 @@ class Judgement:
             except Oversized:
                 lines = [(mark.line, "")]
             if any(number == mark.line for number, _ in lines):
-                severity: Severity = "warn" if mark.event in USUAL else "block"
-                yield Violation(
-                    rule="interpreter-reached",
-                    path=mark.path,
-                    line=mark.line,
-                    message=f"{mark.event}, seen while the tests ran",
-                    fix="do it without the insides of the interpreter: from there the evidence can be reached",
-                    severity=severity,
-                )
+                yield _reach(mark)
 
     def _lost(self, guarded: TestRun) -> Iterable[Failure]:
         """What passed at base and has no such result any more."""
@@ -141,6 +136,21 @@ class Judgement:
             executable=covered.lines,
             notes=(*notes, *([covered.note()] if covered.lines else ())),
         )
+
+
+def _reach(mark: Mark) -> Violation:
+    reads = mark.event == READING
+    severity: Severity = "warn" if mark.event in USUAL else "block"
+    return Violation(
+        rule="tests-read" if reads else "interpreter-reached",
+        path=mark.path,
+        line=mark.line,
+        message="opens a module of the tests while they run" if reads else f"{mark.event}, seen while the tests ran",
+        fix="compute the answer; the tests are no input"
+        if reads
+        else "do it without the insides of the interpreter: from there the evidence can be reached",
+        severity=severity,
+    )
 
 
 def stopped(gate: Gate, run: TestRun, found: tuple[Violation, ...] = ()) -> GateResult:

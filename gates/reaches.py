@@ -15,7 +15,9 @@ REACHES = frozenset(
 )
 FRAMES = frozenset({"sys._getframe", "inspect.stack", "inspect.currentframe", "inspect.getouterframes"})
 """Ways to look at one's callers; logging and the like do so too."""
-CODE = frozenset({"__code__", "cell_contents", "__closure__", "f_locals", "f_back", "tb_frame", "gi_frame"})
+CODE = frozenset({"__code__", "__closure__", "f_back", "tb_frame", "gi_frame"})
+INSIDE = frozenset({"cell_contents", "f_locals", "co_consts", "co_code"})
+"""What is in another function's hands, or written in it."""
 RUN = frozenset({"exec", "eval", "compile"})
 DECODERS = frozenset(
     {"b64decode", "b85decode", "a85decode", "unhexlify", "fromhex", "decompress", "loads", "decode", "chr"}
@@ -56,8 +58,9 @@ def _attribute(node: ast.Attribute) -> Iterator[Sign]:
         yield "interpreter-reached", name, node.lineno, "block"
     elif name in FRAMES:
         yield "interpreter-reached", name, node.lineno, "warn"
-    elif node.attr in CODE:
-        severity: Severity = "block" if isinstance(node.ctx, ast.Store) and node.attr == "__code__" else "warn"
+    elif node.attr in CODE | INSIDE:
+        replaced = isinstance(node.ctx, ast.Store) and node.attr == "__code__"
+        severity: Severity = "block" if replaced or node.attr in INSIDE else "warn"
         yield "interpreter-reached", f".{node.attr}", node.lineno, severity
 
 

@@ -103,8 +103,13 @@ def test_a_full_disk_is_an_error_of_the_run_and_no_crash(lab: Lab) -> None:
 
 
 def test_the_honest_way_is_green(lab: Lab) -> None:
-    fixed = BUGGY.replace("items[0]", "items[-1]", 1)
-    more = "from pkg import last\n\n\ndef test_one():\n    assert last([1]) == 1\n"
+    """With a traceback of the test printed on the way, whose lines the library reads in the test's file."""
+    tried = (
+        "    try:\n        return items[-1]\n    except IndexError:\n        logging.exception('none')\n        raise\n"
+    )
+    fixed = "import logging\n\n\n" + BUGGY.replace("    return items[0]\n", tried, 1)
+    raised = "    with pytest.raises(IndexError):\n        last([])\n"
+    more = f"import pytest\nfrom pkg import last\n\n\ndef test_one():\n    assert last([1]) == 1\n{raised}"
     results = lab.verdicts(lab.candidate({"pkg/__init__.py": fixed, "tests/test_more.py": more}, REQUIRED))
     assert green(lab, {name: result for name, result in results.items() if name != "script"}), results
     assert set(results["tests"].passed) == {

@@ -19,6 +19,7 @@ import importlib.machinery
 import json
 import os
 import random
+import re
 import sys
 import types
 from pathlib import Path
@@ -35,10 +36,20 @@ DRAWN = 8
 TEXT = 6_000
 MARKS = 100
 
+HOOKS = (
+    *("pytest_runtest_protocol", "pytest_runtest_setup", "pytest_runtest_call", "pytest_runtest_teardown"),
+    *("pytest_pyfunc_call", "pytest_runtest_makereport", "pytest_runtest_logreport", "pytest_sessionfinish"),
+)
+"""What decides how a test comes out, and who is told."""
+
+TEST_MODULE = re.compile(r"(?:.*/)?(?:test_[^/]*|[^/]*_test|tests|conftest)\.py").fullmatch
+"""Modules of tests, by pytest's and Django's habits."""
+
 REACHES = frozenset(
     (
         *("gc.get_objects", "gc.get_referrers", "gc.get_referents", "sys._getframe", "sys._current_frames"),
         *("sys.settrace", "sys.setprofile", "sys.addaudithook", "object.__setattr__", "ctypes.dlopen", "ctypes.dlsym"),
+        "open",
     )
 )
 """Audit events (PEP 578) by which Python code gets at what nobody gave it."""
@@ -94,6 +105,7 @@ def witness(say: Any, required: frozenset[str]) -> Any:
     numbers: dict[Any, int] = {}
     codes: dict[Any, Any] = {}
     chosen: set[Any] = set()
+    hooks: list[tuple[Any, Any]] = []
     raised: dict[str, str] = {}
     reports: list[tuple[str, str, str, str]] = []
     swapped: list[bool] = []
@@ -132,6 +144,8 @@ def witness(say: Any, required: frozenset[str]) -> Any:
             if session.config.option.collectonly:
                 return
             codes.update((item, code_of(item)) for item in items)
+            relay = session.config.hook
+            hooks[:] = [(impl, impl.function) for name in HOOKS for impl in getattr(relay, name).get_hookimpls()]
             fit = [item for item in items if not any(item.iter_markers(n) for n in ("xfail", "skip", "skipif"))]
             wanted = [item for item in fit if is_required(item.nodeid, required)][:50]
             fit = [item for item in fit if item not in wanted]
@@ -145,6 +159,7 @@ def witness(say: Any, required: frozenset[str]) -> Any:
             reports.clear()
             swapped.clear()
             yield
+            swapped.append(any(impl.function is not function for impl, function in hooks))
             if item in numbers:
                 say("test", n=numbers[item], raised=dict(raised), reports=list(reports), swapped=any(swapped))
 
@@ -232,18 +247,21 @@ def plain(text: str) -> str:
 
 def listen(say: Any) -> None:
     """Have the interpreter tell us, for good, what reaches for its insides, and from which line of the tree."""
-    frame_of, busy = sys._getframe, [False]
+    frame_of, busy, library = sys._getframe, [False], str(Path(os.__file__).parent)
     seen: set[tuple[str, str, int]] = set()
 
     def hook(event: str, arguments: tuple[Any, ...]) -> None:
         if event not in REACHES or busy[0] or len(seen) >= MARKS:
             return
+        if event == "open" and not (type(arguments[0]) is str and TEST_MODULE(arguments[0])):
+            return
+        if event == "object.__setattr__" and arguments[1] != "__code__":
+            return
         busy[0] = True
         try:
-            if event == "object.__setattr__" and arguments[1] != "__code__":
-                return
             frame: Any = frame_of(1)
-            while frame is not None and frame.f_code.co_filename.startswith("<"):
+            # of the library, only what looks or reads on behalf of its caller is passed over
+            while frame is not None and passed_over(event, frame.f_code.co_filename, library):
                 frame = frame.f_back
             if frame is not None and frame.f_code.co_filename.startswith(HERE[0]):
                 mark = (event, plain(frame.f_code.co_filename[len(HERE[0]) :]), frame.f_lineno)
@@ -254,6 +272,15 @@ def listen(say: Any) -> None:
             busy[0] = False
 
     sys.addaudithook(hook)
+
+
+def passed_over(event: str, place: str, library: str) -> bool:
+    if place.startswith("<"):
+        return not place.startswith("<frozen importlib")
+    if event != "open":
+        return place.endswith("/inspect.py")
+    # a traceback that is printed shows lines of the tests: linecache reads them for the library itself
+    return place.startswith(library) and "-packages" not in place and not place.endswith("/linecache.py")
 
 
 def chain() -> list[tuple[str, tuple[Any, str, Any]]]:
