@@ -4,6 +4,7 @@ Only `https` is spoken (`http` where the forge's own URL says so), no redirect i
 never forces: a branch that has moved on refuses it.
 """
 
+import os
 import re
 import tempfile
 from pathlib import Path
@@ -25,6 +26,12 @@ _REASONS: tuple[tuple[Why, str, str], ...] = (
      "give the token write access to contents"),
     ("missing", r"404|not found|couldn't find remote ref|not our ref|no such ref", "check repository and branch"),
 )  # fmt: skip
+
+_NETWORK = (
+    *("https_proxy", "HTTPS_PROXY", "http_proxy", "no_proxy", "NO_PROXY", "all_proxy", "ALL_PROXY"),
+    *("GIT_SSL_CAINFO", "SSL_CERT_FILE", "SSL_CERT_DIR", "CURL_CA_BUNDLE"),
+)
+"""The way to the network and whom to trust there: a server of one's own may have a certificate of one's own."""
 
 
 class Remote(msgspec.Struct, frozen=True, kw_only=True):
@@ -121,7 +128,8 @@ def _talk(place: Place, remote: Remote, *args: str, seconds: float) -> bytes:
     scheme = remote.url.partition("://")[0]
     if scheme not in ("https", "http") or "@" in remote.url.split("://", 1)[1].partition("/")[0]:
         raise RepoError("this remote cannot be used", "only https URLs without a user are", "configure its https URL")
-    env = {"GIT_ALLOW_PROTOCOL": scheme, "GIT_CONFIG_COUNT": "0", "HOME": "/nonexistent"}
+    env = {name: os.environ[name] for name in _NETWORK if name in os.environ}
+    env |= {"GIT_ALLOW_PROTOCOL": scheme, "GIT_CONFIG_COUNT": "0", "HOME": "/nonexistent"}
     if remote.auth:
         env |= {
             "GIT_CONFIG_COUNT": "1",
