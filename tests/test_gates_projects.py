@@ -130,6 +130,7 @@ path = "web"
         ('[gates.x]\ncommand = "x"\nformat = "junt"', "unknown format"),
         ('[gates.x]\nkind = "ruff"\nformat = "sarif"', "cannot have a format"),
         ('[gates.x]\ncommand = "x"\nreport = "*.xml"', "no format"),
+        ('[gates.security]\ninputs = ["docs/**"]', "cannot have inputs"),
         ('[[project]]\npath = "nowhere"', "not there"),
         ('[[project]]\npath = "../a"', "no directory"),
         ('[[project]]\npath = "a"\nneed = ["b"]', "needs"),

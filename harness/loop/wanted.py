@@ -78,6 +78,8 @@ def _gate(name: str, table: GateTable, where: str) -> Gate:
         raise ConfigError(
             f"[{where}] cannot be optional", f"{kind} guards the evidence itself", "remove required = false"
         )
+    if table.inputs and kind in ("integrity", "security"):
+        raise ConfigError(f"[{where}] cannot have inputs", f"{kind} looks at every change", "remove inputs")
     if kind == "command" and not table.command:
         raise ConfigError(f"[{where}] has no command", "", "say what it runs: command = ...")
     if table.format and table.format not in FORMATS:
