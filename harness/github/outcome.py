@@ -4,7 +4,7 @@ from typing import Literal
 
 import msgspec
 
-from harness.exits import BLOCKED, CANCELLED, DENIED, ENVIRONMENT, LIMIT, PARKED, PROVEN, UNPROVEN
+from harness.exits import BLOCKED, CANCELLED, ENVIRONMENT, LIMIT, PARKED, PROVEN, UNPROVEN
 
 Ending = Literal[
     "pr_opened", "pr_updated", "pr_ready", "branch_pushed", "answered", "already_satisfied", "ignored", "refused",
@@ -73,6 +73,3 @@ def ending_of(outcome: str, exit_code: int, tripped: str) -> Ending:
             return "parked"
         case _:
             return "gates_failed"
-
-
-__all__ = ["DENIED", "GOOD", "QUIET", "Ending", "Result", "ending_of"]
