@@ -78,6 +78,11 @@ _PATTERNS: tuple[tuple[str, tuple[str, ...], str], ...] = (
      r"(?:[sr]k_(?:live|test)_(?<![A-Za-z0-9].{8})[A-Za-z0-9]{16,}+|whsec_[A-Za-z0-9+/=]{24,}+)"),
     ("npm", ("npm_",), r"npm_(?<![A-Za-z0-9].{4})[A-Za-z0-9]{36,}+"),
     ("pypi", ("pypi-",), rf"pypi-{_WORD}{{50,}}+"),
+    ("azure", ("AccountKey", "SharedAccessKey"),
+     r"(?:AccountKey|SharedAccessKey)[\"'\\]{0,4} ?[=:] ?[\"'\\]{0,4}(?P<s>[A-Za-z0-9+/]{40,}+=*+)"),
+    ("docker", ("dckr_pat_",), rf"dckr_pat_{_WORD}{{20,}}+"),
+    ("huggingface", ("hf_",), r"hf_(?<![A-Za-z0-9].{3})[A-Za-z0-9]{30,}+"),
+    ("sendgrid", ("SG.",), rf"SG\.(?<![A-Za-z0-9].{{3}}){_WORD}{{16,}}+\.{_WORD}{{16,}}+"),
     ("jwt", ("eyJ",), rf"eyJ(?<!{_WORD}.{{3}}){_WORD}{{8,}}+\.eyJ{_WORD}{{8,}}+\.{_WORD}{{8,}}+"),
     ("bearer", ("earer ", "EARER ", "uthorization", "UTHORIZATION"),
      r"(?:[Bb](?i:earer) |(?i:uthorization[\"'\\]{0,4}: ?[\"'\\]{0,4}(?:basic|token) ))"
@@ -95,8 +100,8 @@ def redact(text: str, secrets: Sequence[str] = ()) -> tuple[str, int]:
     """`text` with credentials replaced by `[redacted:KIND]`, and how many there were.
 
     `secrets` are found exactly, also as base64 (at any offset of a longer text), URL-encoded and JSON-escaped. The
-    kinds known by their shape: keys of AWS, GitHub, GitLab, Anthropic, OpenAI, Slack, Google, Stripe, npm, PyPI;
-    JWTs, private keys in PEM, bearer and basic authorization, passwords in URLs.
+    kinds known by their shape: keys of AWS, GitHub, GitLab, Anthropic, OpenAI, Slack, Google, Stripe, npm, PyPI,
+    Azure, Docker, Hugging Face, SendGrid; JWTs, private keys in PEM, bearer and basic authorization, passwords in URLs.
     """
     return _redact(text, _exact(tuple(secrets)))
 

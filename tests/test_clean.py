@@ -94,6 +94,10 @@ SECRETS = {
     "google": "AIza" + "Sy-_" * 8 + "abc",
     "stripe": "sk_live_" + "4eC39HqLyjWDarjtT1zdp7dc",
     "npm": "npm_" + "a1B2" * 9,
+    "azure": "AccountKey=" + "Ab3/" * 21 + "Ab==",
+    "docker": "dckr_pat_" + "aB3-" * 7,
+    "huggingface": "hf_" + "aB3c" * 8,
+    "sendgrid": "SG." + "aB3c" * 5 + "." + "dE4f" * 10,
     "pypi": "pypi-AgEIcHlwaS5vcmc" + "a-B_" * 12,
     "jwt": "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9P",
     "bearer": "Authorization: Bearer mF_9.B5f-4.1JqMxxxxxxxxxx",
@@ -188,6 +192,7 @@ def test_a_secret_that_is_none_does_not_destroy_the_text(secret: str) -> None:
 
 
 BEGINNINGS = [
+    "AccountKey=" + "a" * 39, "hf_" + "a" * 29, "SG." + "a" * 20 + ".", "dckr_pat_a",
     "eyJ", "eyJ-", "sk-", "sk-ant-", "ghp_", "://", "://a:", "\x1b]", "\x9d", "\x1b[", "\r", "xox", "npm_", "a@",
     "-----BEGIN PRIVATE KEY-----", "-----BEGIN ", "PRIVATE KEY", "Bearer a.", "AKIA", "aws_secret_access_key=",
     "whsec_", "\ufe0f", "Authorization: ",
