@@ -255,6 +255,10 @@ class Engine(Protocol):
         """A running sandbox. Raises `SandboxUnavailable` when none can be made."""
         ...
 
+    def interrupt(self) -> None:
+        """Give up the sandboxes that are being opened, from another thread; their `open` raises soon."""
+        ...
+
     def discard(self, run: str) -> None:
         """Remove every container, named workspace and directory of a run; waits until they are gone."""
         ...

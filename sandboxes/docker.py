@@ -57,6 +57,7 @@ class DockerEngine:
         self._plain: set[str] = set()
         self._removals = ThreadPoolExecutor(4, thread_name_prefix="sandbox-removal")
         self._pending: set[Future[None]] = set()
+        self._opening: set[Pod] = set()
         self._swept = False
 
     @property
@@ -132,6 +133,11 @@ class DockerEngine:
             raise SandboxUnavailable("the workspace could not be made", why, "run `loopwright doctor`") from error
         self._sweep_once()
         return box
+
+    def interrupt(self) -> None:
+        """See `sandboxes.base.Engine.interrupt`: a service may take its time."""
+        for pod in tuple(self._opening):
+            pod.close()
 
     @translated()
     def discard(self, run: str) -> None:
@@ -250,7 +256,11 @@ class DockerEngine:
         if space.mode == "tmpfs":
             layer.unpack(box, self._archive(spec.seed))
         if pod:
-            pod.ready()
+            self._opening.add(pod)
+            try:
+                pod.ready()
+            finally:
+                self._opening.discard(pod)
         return box
 
     def _later(self, work: Callable[[], object]) -> None:

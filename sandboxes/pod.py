@@ -4,7 +4,7 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from typing import Any
 
 import docker
@@ -99,7 +99,10 @@ class Pod:
     def ready(self) -> None:
         """Wait for proxy and services. Raises `SandboxUnavailable` with what the one that fails has printed."""
         for start in self._starting:
-            start.result()
+            try:
+                start.result()
+            except CancelledError:  # it was closed before this one had begun
+                raise SandboxUnavailable("the sandbox was given up", "while it was being opened") from None
 
     def allow(self, entry: str) -> bool:
         """Let the proxy pass one more host, for connections from now on; False where there is no proxy."""
@@ -151,6 +154,7 @@ class Pod:
             late = time.monotonic() - began > service.seconds
             if self._closed or late or service.name not in self._taps:
                 why = f"it was not ready after {service.seconds} s" if late else "it ended while it was starting"
+                why = "it was given up" if self._closed else why
                 raise SandboxUnavailable(f"the service {service.name} does not run", self._words(service.name, why))
             time.sleep(PAUSE)
         micros = int((time.monotonic() - began) * 1e6)

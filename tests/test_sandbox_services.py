@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import threading
 from contextlib import closing
 from pathlib import Path
 
@@ -96,6 +97,25 @@ def test_one_that_does_not_run_says_why_and_leaves_nothing(
     docker_engine.settle()
     assert containers(docker_engine, run="unserved") == []
     assert volumes(docker_engine, "unserved") == []
+
+
+def test_waiting_for_a_service_can_be_given_up(open_box: Opener, docker_engine: DockerEngine, cache: Service) -> None:
+    never = Service(name="cache", image=cache.image, port=6379, ready="touch /tmp/asked; false", seconds=3_600)
+    over = threading.Event()
+
+    def interrupt() -> None:
+        while not over.wait(0.2):
+            docker_engine.interrupt()
+
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    with pytest.raises(SandboxUnavailable) as given_up:
+        open_box(run="given-up", services=(never,), allow=())
+    over.set()
+    thread.join()
+    assert "given up" in f"{given_up.value.what} {given_up.value.why}"
+    docker_engine.settle()
+    assert containers(docker_engine, run="given-up") == []
 
 
 def test_a_service_that_dies_is_told(open_box: Opener, cache: Service) -> None:

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from threading import Event as Flag
 
@@ -192,7 +193,12 @@ class Run:
     def open(self, purpose: str, workspace: str | None = None, *, services: bool = True) -> Sandbox:
         """A sandbox whose news reach the journal, with the run's services or without. Raises `SandboxError`."""
         spec = self.spec(purpose, workspace=workspace)
-        sandbox = self.engine.open(spec if services else msgspec.structs.replace(spec, services=()))
+        give_up = partial(self.engine.interrupt)
+        self.cancel.busy.add(give_up)
+        try:
+            sandbox = self.engine.open(spec if services else msgspec.structs.replace(spec, services=()))
+        finally:
+            self.cancel.busy.discard(give_up)
         self.open_.append(sandbox)
         return sandbox
 

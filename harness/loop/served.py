@@ -164,6 +164,9 @@ class ServedEngine:
             raise self._desk.raised(call)
         return ServedSandbox(sandbox, self._desk, chain)
 
+    def interrupt(self) -> None:
+        """Nothing is waited for."""
+
     def discard(self, run: str) -> None:
         """Nothing was made."""
 

@@ -75,6 +75,9 @@ class Recorded:
         self._tape.put(sandbox.id, spec.purpose, number, SandboxCall(asked=asked, key=key))
         return RecordedSandbox(sandbox, self._tape, spec.purpose, number)
 
+    def interrupt(self) -> None:
+        self._engine.interrupt()
+
     def discard(self, run: str) -> None:
         self._engine.discard(run)
 
