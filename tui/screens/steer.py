@@ -36,7 +36,7 @@ class Steer(ModalScreen[Words | None]):
         with Container(classes="box"):
             yield Bar(self._draw, rows=lambda width: 3)
             yield self.field
-            yield Bar(self._draw_keys, rows=lambda width: 3)
+            yield Bar(self._draw_keys, rows=lambda width: 4)
 
     def on_mount(self) -> None:
         self.field.focus()
@@ -47,13 +47,9 @@ class Steer(ModalScreen[Words | None]):
     def _draw_keys(self, width: int) -> Sequence[Line]:
         return (
             (),
-            (("enter", "key"), (" in its next request", "plain")),
-            (
-                ("alt+enter", "key"),
-                (" from the next iteration on   ", "plain"),
-                ("esc", "key"),
-                (" keeps the draft", "plain"),
-            ),
+            (("enter", "key"), ("      in its next request", "plain")),
+            (("alt+enter", "key"), ("  from the next iteration on", "plain")),
+            (("esc", "key"), ("        keeps the draft", "plain")),
         )
 
     def on_input_submitted(self, event: Input.Submitted) -> None:

@@ -106,7 +106,11 @@ class DiffTab(Horizontal):
         before = self.pane.items[self.pane.span[0]] if self.pane.items else None
         self.pane.replace(self._sheet.split() if self.two else self._sheet.unified())
         for at, (file, left, right) in enumerate(self.pane.items):
-            if before and file == before[0] and (left == before[1] or right == before[2] >= 0):
+            if (
+                before
+                and file == before[0]
+                and ((left, right) == before[1:] or left == before[1] >= 0 or right == before[2] >= 0)
+            ):
                 self.pane.go(at, top=True)
                 return
 
