@@ -21,6 +21,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     seconds: int = 3_600
     turns: int = 150
     """Turns of one iteration."""
+    output_tokens: int = 400_000
+    """Of all replies of one conversation."""
     unchanged: int = 3
     """Iterations in a row whose failures are the same."""
     error_percent: int = 60

@@ -230,6 +230,7 @@ def player(sandbox: Sandbox) -> Play:
         with ScriptedServer({"*": [list(steps)]}) as server:
             events, ending = drained(held(server, begun(toolbox, **role), toolbox, limits, **options))
         assert server.breaches == []
+        assert server.cold == []
         return Played(server, events, ending)
 
     return run

@@ -144,6 +144,9 @@ QUICK = """\
 # One plain command in place of the detected gates: what a test of the loop, and not of the gates, needs.
 [gates.tests]
 command = "python -m pytest -q -p no:cacheprovider"
+
+[models]
+stalled = 0
 """
 
 
@@ -251,3 +254,4 @@ def play(house: House) -> Iterator[Play]:
     for server in servers:
         server.__exit__(None, None, None)
         assert server.breaches == []
+        assert server.cold == []

@@ -88,9 +88,13 @@ def test_money_and_time_announce_the_end_too(play: Play) -> None:
 def test_a_long_context_ends_the_conversation_but_a_claim_in_it_counts(play: Play) -> None:
     long = {"input_tokens": 90_000, "cache_read_input_tokens": 0, "cache_creation_input_tokens": 0}
     call = Step(tools=(bash("true"),), usage=long)
-    assert (played := play(call)).ending.kind == "context"
-    assert (played.ending.value, played.ending.limit) == (90_000, 80_000)
+    note = Step(text="Goal state: half done. Next step: the other half.")
+    assert (played := play(call, note)).ending.kind == "handover"
+    assert played.ending.text.startswith("Goal state")
     assert len(played.of(ToolFinished)) == 1
+    assert [event.why for event in played.of(Told)] == ["handover"]
+    working = play(call, call)  # a model that goes on working instead has said nothing
+    assert (working.ending.kind, working.ending.text, len(working.of(ToolFinished))) == ("handover", "", 1)
     assert play(msgspec.structs.replace(FINISH, usage=long)).ending.kind == "finish"
     judged = play(msgspec.structs.replace(call, usage=long), checker=True)
     assert judged.ending.kind == "context"

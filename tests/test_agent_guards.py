@@ -1,12 +1,13 @@
 """The breakers of a conversation are pure functions of its history."""
 
+import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.agent import TurnLimits
 from harness.agent.conversation import Conversation
 from harness.agent.guards import Ending, environment_percent, repetitions, tripped, used_percent
-from tests.agent_support import finished, opened, replied, use
+from tests.agent_support import finished, opened, replied, said, use
 
 KEYS = st.lists(st.sampled_from([b"a", b"b", b"c"]), max_size=14)
 
@@ -34,8 +35,8 @@ def test_the_error_rate_is_of_a_full_window_only(statuses: list[str], window: in
         assert percent * window <= 100 * bad < (percent + 1) * window
 
 
-def played(outputs: list[str], status: str = "ok", prompt: int = 100) -> Conversation:
-    conversation = opened()
+def played(outputs: list[str], status: str = "ok", prompt: int = 100, role: str = "maker") -> Conversation:
+    conversation = opened(role=role)
     for n, output in enumerate(outputs):
         conversation.apply(replied(n, use(f"{n}", words=output), prompt=prompt))
         conversation.apply(finished(f"{n}", output, status))
@@ -92,6 +93,47 @@ def test_turns_and_context_end_a_conversation() -> None:
 def test_what_is_used_is_the_most_used() -> None:
     limits = TurnLimits(turns=10, context_tokens=1_000)
     assert used_percent(played(["a"], prompt=100), limits, 0.0) == 10
-    assert used_percent(played(["a"], prompt=850), limits, 0.0) == 85
+    assert used_percent(played(["a"], prompt=850), limits, 0.0) == 10  # a maker hands over, and need not hurry
+    assert used_percent(played(["a"], prompt=850, role="checker"), limits, 0.0) == 85
     assert used_percent(played(["a", "b"], prompt=100), limits, 0.9) == 90
     assert used_percent(played(["a", "b"], prompt=100), limits, 0.1) == 20
+
+
+def test_a_model_that_does_not_stop_talking_trips() -> None:
+    conversation = opened()
+    for n in range(3):
+        assert tripped(conversation, TurnLimits()) is None
+        conversation.apply(replied(n, said(f"on and on {n}"), stop="max_tokens"))
+    ending = tripped(conversation, TurnLimits())
+    assert ending is not None
+    assert (ending.kind, ending.value, ending.limit) == ("runaway", 3, 3)
+    conversation.apply(replied(9, said("done"), stop="end_turn"))
+    assert tripped(conversation, TurnLimits()) is None  # in a row
+    ending = tripped(conversation, TurnLimits(output_tokens=39))
+    assert ending is not None
+    assert (ending.kind, ending.value, ending.limit) == ("runaway", 40, 39)
+
+
+def test_calls_of_tools_that_are_not_there_trip() -> None:
+    conversation = opened()
+    for n in range(3):
+        assert tripped(conversation, TurnLimits()) is None
+        conversation.apply(replied(n, use(f"{n}", name="deploy", n=n)))
+        event = finished(f"{n}", f"no such tool {n}", "environment")
+        conversation.apply(msgspec.structs.replace(event, name="deploy"))
+    ending = tripped(conversation, TurnLimits())
+    assert ending is not None
+    assert (ending.kind, ending.value, ending.limit) == ("scope", 3, 3)
+    assert "deploy" in ending.text
+
+
+def test_a_prompt_that_shrank_was_cut_by_its_server() -> None:
+    conversation = opened()
+    conversation.apply(replied(1, use("1"), prompt=5_000))
+    conversation.apply(finished("1"))
+    conversation.apply(replied(2, use("2"), prompt=3_000))
+    conversation.apply(finished("2", "other"))
+    assert tripped(conversation, TurnLimits()) is None
+    ending = tripped(conversation, TurnLimits(truncates=True))
+    assert ending is not None
+    assert (ending.kind, "2000 tokens" in ending.text) == ("context", True)

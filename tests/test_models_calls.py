@@ -44,7 +44,7 @@ def test_a_call_is_reserved_told_sent_settled_and_told() -> None:
         )  # fmt: skip
         sent = hashlib.sha256(body(SONNET, hello())).hexdigest()
         assert next(asking) == ModelRequested(
-            conversation="maker.1", call=7, attempt=1, model=NAME, reserved=WORST,
+            conversation="maker.1", call=7, attempt=1, model=NAME, reserved=WORST, tokens=6_000,
             request=sent, params=parameters(hello()),
         )  # fmt: skip
         assert (ledger.held, ledger.spent, len(server.requests)) == (WORST, 0, 0)

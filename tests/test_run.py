@@ -190,6 +190,7 @@ def test_an_unreadable_verdict_is_a_no(house: House, play: Play) -> None:
 
 def test_a_worse_attempt_gives_way_to_the_best(house: House, play: Play) -> None:
     house.detect()
+    house.home.joinpath("config.toml").write_text("[models]\nstalled = 0\n")
     worse = tool("bash", command="echo 'raise RuntimeError' >> httprange/parse.py")
     server = play(
         [

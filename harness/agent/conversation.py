@@ -48,12 +48,23 @@ class Conversation:
         self._opened = opened
         self.id, self.role, self.model, self.system = opened.conversation, opened.role, opened.model, opened.system
         self.tools = _tools.decode(opened.tools)
+        self._names = {tool.name for tool in self.tools}
         self.call = 0
         """The number of the last model call that was begun."""
         self.turns = 0
         """Replies so far."""
         self.usage: Usage | None = None
         """What the last reply used."""
+        self.previous = ""
+        """The last reply's own id."""
+        self.written = 0
+        """Tokens of all replies so far."""
+        self.cuts = 0
+        """Replies in a row that ran into their length limit."""
+        self.foreign: list[str] = []
+        """Names of tools that were called and are not in the list."""
+        self.shrank = 0
+        """Tokens by which the last prompt was smaller than the one it extends: the server had cut it."""
         self.bytes_since = 0
         """Bytes of the messages after the last reply (before the first reply: of all messages)."""
         self.stop_reason, self.text = "", ""
@@ -101,6 +112,7 @@ class Conversation:
             messages=tuple(self._messages),
             max_tokens=max_tokens,
             schema=schema,
+            previous=self.previous,
         )
 
     def bound(self) -> int:
@@ -157,7 +169,12 @@ class Conversation:
         self.calls = _calls(blocks, event.stop_reason)
         self._answers = [None] * len(self.calls)
         self.waiting = False
+        if self.usage and self.usage.prompt and event.usage.prompt:
+            self.shrank = max(0, self.usage.prompt - event.usage.prompt)
         self.stop_reason, self.text, self.usage = event.stop_reason, event.text, event.usage
+        self.previous = event.message
+        self.written += event.usage.output
+        self.cuts = self.cuts + 1 if event.stop_reason == "max_tokens" else 0
         self.turns += 1
         self.bytes_since = 0
         self._started.clear()
@@ -176,6 +193,8 @@ class Conversation:
         if event.status == "skipped":
             return
         self.statuses.append(event.status)
+        if call.name not in self._names:
+            self.foreign.append(event.name)
         key = _key(call, event)
         if key not in self._turn_keys:
             self._turn_keys.add(key)

@@ -14,7 +14,14 @@ The first two are the OpenHands SDK's thresholds; unlike it, results are compare
 WRAP_UP_PERCENT = 85
 """The share of any limit at which the model is told to come to an end."""
 
-Kind = Literal["finish", "blocked", "quiet", "turns", "stuck", "context", "refused", "error_rate"]
+CUTS = 3
+"""Replies in a row that may run into their length limit."""
+FOREIGN = 3
+"""Calls of tools that the conversation does not have."""
+
+Kind = Literal[
+    "finish", "blocked", "quiet", "turns", "stuck", "context", "handover", "refused", "error_rate", "runaway", "scope"
+]  # fmt: skip
 
 
 class TurnLimits(msgspec.Struct, frozen=True, kw_only=True):
@@ -25,6 +32,10 @@ class TurnLimits(msgspec.Struct, frozen=True, kw_only=True):
     """Of one reply."""
     context_tokens: int = 80_000
     """The prompt after which no further call is made: long contexts do worse and cost more (arXiv 2602.16069)."""
+    truncates: bool = False
+    """The server cuts a prompt that is too long, and only its count gives that away."""
+    output_tokens: int = 400_000
+    """Of all replies together."""
     error_percent: int = 60
     error_window: int = 20
     """Tool results looked at; fewer results never trip."""
@@ -34,9 +45,10 @@ class Ending(msgspec.Struct, frozen=True, kw_only=True):
     """How a conversation ended, as data; none of it is evidence.
 
     `finish` and `blocked` are the model's own claims (`text`, with `evidence` by criterion or what it `tried`);
-    `quiet` is a reply without a call, its words in `text`: the answer of a checker. `turns`, `context`, `stuck`
-    and `error_rate` are breakers, with `value` and `limit` in turns, tokens, repetitions and percent. `refused` is
-    the model's refusal.
+    `quiet` is a reply without a call, its words in `text`: the answer of a checker. `turns`, `context`, `stuck`,
+    `error_rate`, `runaway` and `scope` are breakers, with `value` and `limit` in turns, tokens, repetitions, percent,
+    replies or tokens, and calls. `handover` is the end at the soft limit of the context, with the model's note for
+    the conversation that goes on. `refused` is the model's refusal.
     """
 
     kind: Kind
@@ -76,6 +88,15 @@ def tripped(conversation: Conversation, limits: TurnLimits) -> Ending | None:
     if percent > limits.error_percent:
         text = f"{percent} % of the last {limits.error_window} tool calls failed for reasons of the environment"
         return Ending(kind="error_rate", text=text, value=percent, limit=limits.error_percent)
+    if conversation.cuts >= CUTS:
+        text = f"{conversation.cuts} replies in a row ran into their length limit"
+        return Ending(kind="runaway", text=text, value=conversation.cuts, limit=CUTS)
+    if conversation.written > limits.output_tokens:
+        text = f"the replies have grown to {conversation.written} tokens"
+        return Ending(kind="runaway", text=text, value=conversation.written, limit=limits.output_tokens)
+    if len(conversation.foreign) >= FOREIGN:
+        text = f"it keeps calling tools that it does not have: {', '.join(dict.fromkeys(conversation.foreign))}"
+        return Ending(kind="scope", text=text, value=len(conversation.foreign), limit=FOREIGN)
     if conversation.turns >= limits.turns:
         return Ending(
             kind="turns",
@@ -84,6 +105,9 @@ def tripped(conversation: Conversation, limits: TurnLimits) -> Ending | None:
             limit=limits.turns,
         )
     prompt = conversation.usage.prompt if conversation.usage else 0
+    if limits.truncates and conversation.shrank:
+        text = f"the server has cut the conversation by {conversation.shrank} tokens without saying so"
+        return Ending(kind="context", text=text, value=prompt, limit=limits.context_tokens)
     if prompt > limits.context_tokens:
         text = f"the conversation has grown to {prompt} tokens"
         return Ending(kind="context", text=text, value=prompt, limit=limits.context_tokens)
@@ -91,7 +115,10 @@ def tripped(conversation: Conversation, limits: TurnLimits) -> Ending | None:
 
 
 def used_percent(conversation: Conversation, limits: TurnLimits, pressure: float) -> int:
-    """The most used-up of the conversation's limits; `pressure` is the caller's share of money and time."""
-    prompt = conversation.usage.prompt if conversation.usage else 0
+    """The most used-up of the conversation's limits; `pressure` is the caller's share of money and time.
+
+    A maker's context is none of them: at its limit another conversation goes on.
+    """
+    prompt = conversation.usage.prompt if conversation.usage and conversation.role != "maker" else 0
     share = max(conversation.turns / limits.turns, prompt / limits.context_tokens, pressure)
     return int(100 * share)

@@ -2,7 +2,7 @@
 
 import inspect
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from functools import cache, cached_property, partial
 from typing import Annotated, Any
 
@@ -11,7 +11,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from harness.agent import files, searching
 from harness.agent.answer import Answer, Mistake, Status, shown, whole_path
-from harness.events import ToolFinished, ToolStarted
+from harness.events import Event, ToolFinished, ToolStarted
 from harness.models.base import ToolCall, ToolSchema
 from sandboxes.base import FileRefused, Sandbox
 
@@ -65,6 +65,18 @@ class Blocked(Struct, frozen=True, forbid_unknown_fields=True):
     tried: Annotated[str, Meta(description="What was tried.")] | UnsetType = UNSET
 
 
+class Explore(Struct, frozen=True, forbid_unknown_fields=True):
+    """Have another, cheaper model look around in the work tree and answer a question about it: where something is
+    done, how parts hang together, what uses a function. It only reads, sees nothing of this conversation, and answers
+    in a few hundred words with paths and lines. Worth it for questions that would take many searches."""
+
+    question: Annotated[str, Meta(description="The whole question, with all that has to be known to answer it.")]
+
+
+Explorer = Callable[[str, str], Generator[Event, None, Answer]]
+"""Answers a question by a conversation of its own: called with the asking conversation's id and the question."""
+
+
 class Tool(Struct, frozen=True):
     """One tool: its arguments, whose docstring is its description, and what it does with them."""
 
@@ -80,8 +92,14 @@ class Tool(Struct, frozen=True):
 class Toolbox:
     """A frozen set of tools over one sandbox. Every text passes `clean` before model or journal see it."""
 
-    def __init__(self, sandbox: Sandbox, tools: tuple[Tool, ...], clean: Callable[[str], str] = str) -> None:
-        self._sandbox, self.clean = sandbox, clean
+    def __init__(
+        self,
+        sandbox: Sandbox | None,
+        tools: tuple[Tool, ...],
+        clean: Callable[[str], str] = str,
+        explore: Explorer | None = None,
+    ) -> None:
+        self._sandbox, self.clean, self._explore = sandbox, clean, explore
         self._tools = {tool.name: tool for tool in tools}
 
     @cached_property
@@ -114,12 +132,26 @@ class Toolbox:
         micros = (time.monotonic_ns() - begun) // 1_000
         return self._finished(conversation, call, answer.status, answer.text, micros, final)
 
+    def work(self, conversation: str, call: ToolCall) -> Generator[Event, None, ToolFinished]:
+        """As `run`; a tool that holds a conversation of its own yields the events of that."""
+        tool = self._tools.get(call.name)
+        if self._explore is None or tool is None or tool.args is not Explore:
+            return self.run(conversation, call)
+        begun = time.monotonic_ns()
+        try:
+            question = msgspec.convert(call.input or {}, Explore).question
+        except msgspec.ValidationError:
+            return self.run(conversation, call)
+        answer = yield from self._explore(conversation, question)
+        micros = (time.monotonic_ns() - begun) // 1_000
+        return self._finished(conversation, call, answer.status, answer.text, micros, None)
+
     def refuse(self, conversation: str, call: ToolCall, status: Status, text: str) -> ToolFinished:
         """The result of a call that is not run."""
         return self._finished(conversation, call, status, text, 0, None)
 
     def _try(self, tool: Tool | None, call: ToolCall) -> Answer:
-        if tool is None:
+        if tool is None or self._sandbox is None:
             return Answer(f"there is no tool of that name; there are: {', '.join(self._tools)}", "environment")
         given = {name: value for name, value in (call.input or {}).items() if value is not None}
         try:
@@ -168,17 +200,35 @@ def maker_tools(
     *,
     timeout: float = BASH_SECONDS,
     remark: Remark | None = None,
+    explore: Explorer | None = None,
+    only: tuple[str, ...] = (),
 ) -> Toolbox:
-    """All tools. `timeout` (seconds) holds for commands that name none; `remark` is added to what `write` and `edit`
-    answer."""
+    """All tools, or `only` the named ones and the two that end the work. `timeout` (seconds) holds for commands that
+    name none; `remark` is added to what `write` and `edit` answer; without `explore` there is no such tool."""
     maker = (
         *_looking(timeout),
         Tool(files.Write, _remarked(files.write, remark)),
         Tool(files.Edit, _remarked(files.edit, remark)),
+        *([Tool(Explore, _unheard)] if explore else []),
         Tool(Finish, _end, ends=True),
         Tool(Blocked, _end, ends=True),
     )
-    return Toolbox(sandbox, maker, clean)
+    kept = tuple(tool for tool in maker if not only or tool.ends or tool.name in only)
+    return Toolbox(sandbox, kept, clean, explore)
+
+
+MAKER_TOOLS = ("bash", "read", "grep", "glob", "write", "edit", "explore")
+"""The names that `only` may hold."""
+
+
+def explorer_tools(sandbox: Sandbox, clean: Callable[[str], str] = str) -> Toolbox:
+    """The tools that cannot change anything: no shell among them, for this is the maker's own work tree."""
+    return Toolbox(sandbox, _looking(BASH_SECONDS)[1:], clean)
+
+
+def no_tools(clean: Callable[[str], str] = str) -> Toolbox:
+    """For a conversation of one question and one answer."""
+    return Toolbox(None, (), clean)
 
 
 def _remarked(change: Callable[[Sandbox, Any], Answer], remark: Remark | None) -> Callable[[Sandbox, Any], Answer]:
@@ -227,6 +277,10 @@ def bash(sandbox: Sandbox, args: Bash, usual: float = BASH_SECONDS) -> Answer:
     if result.exit_code:
         text += f"\n[exit code {result.exit_code}]"
     return Answer(text.lstrip("\n") or "(no output)")
+
+
+def _unheard(sandbox: Sandbox, args: Explore) -> Answer:
+    raise Mistake("there is nobody to ask here")
 
 
 def _end(sandbox: Sandbox, args: Finish | Blocked) -> Answer:

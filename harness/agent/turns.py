@@ -25,6 +25,10 @@ CUT = "The reply was cut off at its length limit. Go on in smaller steps and sho
 REPEATED = "The same call has given the same result three times. It will not change: try something else."
 WRAP_UP = "A limit is near. Wrap up: leave the tree working, then call finish."
 WRAP_UP_JUDGE = "A limit is near. Look at nothing more: give the answer now."
+HANDOVER = """\
+This conversation ends here: it has grown too long. Another one goes on in this very work tree and has not seen this \
+one. Write its hand-over note now, at most 600 words, with no tool call, under these headings: Goal state. Verified \
+facts. Changed files. Failing checks. Next step. Dead ends."""
 SKIPPED = "skipped: an earlier call ended the conversation"
 INTERRUPTED = (
     "The harness or its sandbox was restarted while this ran; its effect may be partial: look before you go on."
@@ -49,7 +53,7 @@ def turns(
     """
     while True:
         ending = (yield from _settle(conversation, toolbox)) or tripped(conversation, limits)
-        if ending is not None:
+        if ending is not None and not (yield from _hands_over(conversation, ending)):
             return ending
         if not conversation.waiting:
             for why, text in _remarks(conversation, limits, inbox, pressure):
@@ -70,6 +74,8 @@ def _settle(conversation: Conversation, toolbox: Toolbox) -> Generator[Event, No
             return Ending(kind="refused", text=toolbox.clean(conversation.text))
         case "model_context_window_exceeded":
             return Ending(kind="context", text="the model's context window is full")
+    if "handover" in conversation.told and "handover" not in conversation.said:
+        return Ending(kind="handover", text=toolbox.clean(conversation.text))
     for call, started in conversation.unanswered():
         yield from _answer(conversation, toolbox, call, started)
     if conversation.final is not None:
@@ -77,6 +83,15 @@ def _settle(conversation: Conversation, toolbox: Toolbox) -> Generator[Event, No
     if conversation.calls or conversation.said:
         return None
     return (yield from _quiet(conversation, toolbox.clean))
+
+
+def _hands_over(conversation: Conversation, ending: Ending) -> Generator[Event, None, bool]:
+    """At the soft limit of its context a maker is asked for a note first, unless the server has cut the prompt."""
+    if conversation.role != "maker" or ending.kind != "context" or not ending.limit or conversation.shrank:
+        return False
+    if "handover" not in conversation.told:
+        yield from _tell(conversation, "handover", HANDOVER)
+    return True
 
 
 def _answer(
@@ -91,7 +106,7 @@ def _answer(
     else:
         yield intent
         conversation.apply(intent)
-        finished = toolbox.run(conversation.id, call)
+        finished = yield from toolbox.work(conversation.id, call)
     yield finished
     conversation.apply(finished)
 
@@ -108,8 +123,8 @@ def _claimed(finished: ToolFinished, call: ToolCall, clean: Callable[[str], str]
 def _quiet(conversation: Conversation, clean: Callable[[str], str]) -> Generator[Event, None, Ending | None]:
     """A reply without a call: the answer of a checker; a maker is reminded, once, that there are two ways out."""
     why, text = ("cut", CUT) if conversation.stop_reason == "max_tokens" else ("quiet", QUIET)
-    answered = why == "quiet" and conversation.role != "maker"
-    if answered or why in conversation.told:
+    answered = why == "quiet" and (conversation.role != "maker" or "quiet" in conversation.told)
+    if answered:
         return Ending(kind="quiet", text=clean(conversation.text))
     yield from _tell(conversation, why, text)
     return None

@@ -35,6 +35,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "pr": ("harness.cli.pr:pr", "Push a proven run's branch and open its pull request."),
     "ci": ("harness.cli.ci:ci", "The jobs of the GitHub Action."),
     "gc": ("harness.cli.control:gc", "Remove what dead runs left behind."),
+    "cost": ("harness.cli.cost:cost", "What runs cost, by tier, role and model."),
+    "models": ("harness.cli.models:models", "Show and try the models that runs ask."),
     "image": ("harness.cli.image:image", "Show or build sandbox images."),
     "memory": ("harness.cli.memory:memory", "Read, edit and share a repository's notes."),
 }

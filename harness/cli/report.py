@@ -8,6 +8,7 @@ from harness.goal import MICRO
 from harness.journal import Iteration, State
 from harness.journal.document import document, shown
 
+_MET = {"met": "met           ", "not_met": "not met       ", "not_verifiable": "not verifiable"}
 _COLOURS = {"succeeded": "green", "already_satisfied": "green"}
 
 
@@ -46,6 +47,9 @@ def report(state: State, *, full: bool = False) -> str:
             for spend in state.accounts.spends
         ]
         lines += [f"  {'notice':<10} {notice.what}" for notice in state.notices]
+    lines += [
+        f"  {'breaker':<10} {trip.name}: {trip.value} of {trip.limit} {trip.unit}".rstrip() for trip in state.tripped
+    ]
     for question in state.questions:
         lines.append(f"  {'asks':<10} {question.question} ({question.kind}): {question.text}")
         lines.append(f"  {'answer':<10} loopwright answer {state.run} {question.question} {'|'.join(question.options)}")
@@ -76,7 +80,8 @@ def _verdict(iteration: Iteration, full: bool) -> list[str]:
     rows = [f"  {'checker':<10} {mark} {verdict.decision} ({verdict.model}): {verdict.summary}"]
     if full or verdict.decision != "accept":
         rows += [f"               {f.path}:{f.line} {f.claim}" for f in verdict.findings]
-        rows += [f"               criterion {c.id}: {c.state}, {c.evidence}" for c in verdict.criteria]
+        rows += [f"               refuted: {f.path}:{f.line} {f.claim}" for f in verdict.refuted] if full else []
+    rows += [f"               {_MET[c.state]} {c.id}: {c.evidence}" for c in verdict.criteria]
     return rows
 
 

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -66,6 +67,9 @@ def run(
     Success leaves a new branch and touches nothing else. Exit codes: 0 proven, 1 no proof, 2 usage,
     3 environment, 4 permission, 5 limit, 6 parked (a person is asked), 7 blocked, 70 defect.
     """
+    from harness.models import preload
+
+    preload()
     from harness.loop import Wish, begin, plan
 
     text = sys.stdin.read() if goal == "-" else goal
@@ -112,6 +116,7 @@ def resume(
     """
     from harness.goal import MICRO
     from harness.loop import reopen
+    from harness.models import preload
 
     where = places()
     cleaner = Cleaner(secrets())
@@ -126,6 +131,7 @@ def resume(
 
         wish(journal, run, "continue", "")
         return 0
+    preload()
     changes = {
         "iterations": max_iterations,
         "micro_usd": round(max_cost * MICRO) if max_cost else None,
@@ -146,9 +152,14 @@ def _drive(ready: "Ready", journal: Journal, mode: Mode, as_json: bool) -> int:
 
     run = ready.run
     limits = run.goal.limits
-    with viewing(mode, lambda: run.state, limits.micro_usd, limits.iterations) as view:
-        ended = drive(ready, journal, view)
-    result(run.state, as_json=as_json)
+    with ExitStack() as shown:
+        view = shown.enter_context(viewing(mode, lambda: run.state, limits.micro_usd, limits.iterations))
+
+        def out() -> None:  # the view ends and the result is out before containers are cleared away
+            shown.close()
+            result(run.state, as_json=as_json)
+
+        ended = drive(ready, journal, view, ended=out)
     return ended.exit_code if isinstance(ended, RunFinished) else PARKED
 
 

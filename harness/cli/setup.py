@@ -20,8 +20,9 @@ _TEMPLATE = """\
 # image = "auto"            # or an image with git and python3 that the Docker engine has
 {setup}
 [models]
-# maker = "claude-sonnet-5-5"     # writes the change
-# checker = "claude-opus-5-5"     # judges a green change; never the same model
+# light = ["claude-haiku-5-5"]      # explores, refutes, learns
+# mid = ["claude-sonnet-5-5"]       # makes; later ones of a list stand in for the first
+# frontier = ["claude-opus-5-5", "claude-opus-5"]   # checks; makes after two iterations without progress
 
 [limits]
 # iterations = 6

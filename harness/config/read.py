@@ -67,6 +67,7 @@ def limits(config: Config) -> Limits:
         tokens=table.tokens,
         seconds=round(table.minutes * 60),
         turns=table.turns,
+        output_tokens=table.output_tokens,
     )
 
 

@@ -12,7 +12,9 @@ def _numbers(config: Config) -> Iterator[tuple[str, float, float]]:
     """Every number that bounds something: where it stands, its value, and the least that makes sense."""
     limits, sandbox = config.limits, config.sandbox
     tiny = 1e-9
-    yield from ((f"limits.{name}", getattr(limits, name), 1) for name in ("iterations", "tokens", "turns"))
+    yield from (
+        (f"limits.{name}", getattr(limits, name), 1) for name in ("iterations", "tokens", "turns", "output_tokens")
+    )
     yield from ((f"limits.{name}", getattr(limits, name), tiny) for name in ("usd", "minutes"))
     yield from (("sandbox.memory_mb", sandbox.memory_mb, 64), ("sandbox.cpus", sandbox.cpus, 0.01))
     yield from (("sandbox.pids", sandbox.pids, 16), ("sandbox.disk_mb", sandbox.disk_mb, 16))
@@ -23,6 +25,8 @@ def _numbers(config: Config) -> Iterator[tuple[str, float, float]]:
     for n, service in enumerate(sandbox.service, start=1):
         yield from ((f"sandbox.service[{n}].{name}", getattr(service, name), 1) for name in ("port", "seconds"))
         yield (f"sandbox.service[{n}].memory_mb", service.memory_mb, 16)
+    yield ("models.stalled", config.models.stalled, 0)
+    yield ("ceiling.usd_per_day", config.ceiling.usd_per_day, tiny)
     yield ("escalation.hours", config.escalation.hours, tiny)
     yield ("gates.coverage", config.evidence.coverage, 0)
     yield from ((f"gates.{name}.timeout", gate.timeout, 1) for name, gate in config.gates.items())
@@ -53,6 +57,7 @@ def check_ceiling(config: Config, source: str, settings: Path) -> None:
         )
 
 
+TOOLS = ("bash", "read", "grep", "glob", "write", "edit", "explore")
 ASKABLE = ("checker", "scope", "host", "tool", "stuck")
 
 
@@ -75,9 +80,18 @@ def check_sense(config: Config, source: str) -> None:
             )
     if config.evidence.coverage > 100:
         raise ConfigError(f"gates.coverage is {config.evidence.coverage}", "it is a share in per cent", "correct it")
-    if config.models.maker == config.models.checker:
+    models = config.models
+    for tier in ("light", "mid", "frontier"):
+        if not getattr(models, tier):
+            raise ConfigError(f"models.{tier} is empty", "every tier needs a model", f"name one in {source}")
+    if not set(models.checking) - set(models.making[:1]):
         raise ConfigError(
-            f"maker and checker are both {config.models.maker}",
+            f"maker and checker are both {models.making[0]}",
             "a model that judges its own work proves nothing",
             f"name another model as models.checker in {FILE if source == 'defaults' else source}",
         )
+    for tool in config.scope.tools:
+        if tool not in TOOLS:
+            raise ConfigError(
+                f"scope.tools names {tool!r}", f"there are: {', '.join(TOOLS)}", f"correct it in {source}"
+            )

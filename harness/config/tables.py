@@ -84,11 +84,29 @@ class ProjectTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
 
 class ModelsTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`[models]`: which model makes, which (another one) checks."""
+    """`[models]`: three tiers, each a list whose later models stand in for the first when it cannot be reached."""
 
-    maker: str = "claude-sonnet-5-5"
-    checker: str = "claude-opus-5-5"
+    light: tuple[str, ...] = ("claude-haiku-5-5", "claude-haiku-4-5")
+    """Explores, refutes, summarises, learns."""
+    mid: tuple[str, ...] = ("claude-sonnet-5-5", "claude-sonnet-5")
+    """Makes."""
+    frontier: tuple[str, ...] = ("claude-opus-5-5", "claude-opus-5")
+    """Checks, and makes after `stalled` iterations without progress."""
+    maker: str = ""
+    """This model alone makes: no stand-in, no promotion."""
+    checker: str = ""
+    """This model alone checks."""
+    stalled: int = 2
+    """0: the maker is never promoted."""
     max_tokens: int = 16_000
+
+    @property
+    def making(self) -> tuple[str, ...]:
+        return (self.maker,) if self.maker else self.mid
+
+    @property
+    def checking(self) -> tuple[str, ...]:
+        return (self.checker,) if self.checker else self.frontier
 
 
 class LimitsTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -99,6 +117,8 @@ class LimitsTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     minutes: float = 60.0
     tokens: int = 20_000_000
     turns: int = 150
+    output_tokens: int = 400_000
+    """Of all replies of one conversation: a model that does not stop talking."""
 
 
 class CeilingTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -109,6 +129,8 @@ class CeilingTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     iterations: int = 20
     network: Literal["strict", "standard", "open"] = "open"
     """The most open preset that a repository may choose."""
+    usd_per_day: float = 100.0
+    """Of all runs of this machine, by UTC days."""
 
 
 class EscalationTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -126,6 +148,8 @@ class ScopeTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     paths: tuple[str, ...] = ("**",)
     protected: tuple[str, ...] = ()
     may_edit_tests: tuple[str, ...] = ()
+    tools: tuple[str, ...] = ()
+    """The tools that the maker has; empty: all."""
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

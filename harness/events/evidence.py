@@ -60,6 +60,8 @@ class VerdictGiven(Fact, frozen=True, kw_only=True, tag="verdict.given"):
     findings: tuple[Finding, ...] = ()
     dropped: tuple[Finding, ...] = ()
     """Findings whose file:line does not exist."""
+    refuted: tuple[Finding, ...] = ()
+    """Findings that another model has shown to be wrong."""
     criteria: tuple[CriterionJudged, ...] = ()
 
 

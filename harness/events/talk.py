@@ -63,6 +63,8 @@ class ModelRequested(Fact, frozen=True, kw_only=True, tag="model.requested"):
     """SHA-256 of the request's body as it goes over the wire."""
     params: str = ""
     """What the body holds besides the conversation, as JSON: length limit, schema, effort."""
+    tokens: int = 0
+    """Reserved with it: the prompt's upper bound and a whole reply."""
 
 
 class ModelReplied(Fact, frozen=True, kw_only=True, tag="model.replied"):
@@ -76,6 +78,10 @@ class ModelReplied(Fact, frozen=True, kw_only=True, tag="model.replied"):
     calls: int
     micros: int
     request_id: str = ""
+    message: str = ""
+    """The message's own id, by which the next request lets the server say why a cache was missed."""
+    missed: str = ""
+    """Why the server says that it was (`tools_changed`, `unavailable`)."""
     text: str = ""
     thinking: str = ""
     wire: str = ""
@@ -97,6 +103,8 @@ class ModelFailed(Fact, frozen=True, kw_only=True, tag="model.failed"):
     message: str
     cost: int
     """Charged for the attempt: its whole reservation when its outcome is unknown."""
+    tokens: int = 0
+    """Charged with it."""
     retry_micros: int | None = None
     """The pause before the next attempt; None when there is none."""
 
@@ -131,7 +139,7 @@ class Told(Fact, frozen=True, kw_only=True, tag="told"):
 
     conversation: str
     why: str
-    """nudge, repeat, wrap_up, steer, quiet, resumed"""
+    """repeat, wrap_up, steer, quiet, cut, handover"""
     text: str
 
 
@@ -139,3 +147,6 @@ class ConversationEnded(Fact, frozen=True, kw_only=True, tag="conversation.ended
     conversation: str
     ending: str
     detail: str = ""
+    value: int = 0
+    """Of the breaker that ended it, if one did, and its limit."""
+    limit: int = 0

@@ -24,6 +24,10 @@ class Spend(msgspec.Struct, frozen=True, kw_only=True):
     settled: int = 0
     held: int = 0
     """Reservations of attempts whose outcome is unknown, or not known yet."""
+    tokens_lost: int = 0
+    """Charged for attempts whose outcome is unknown."""
+    tokens_held: int = 0
+    """Reserved by attempts whose outcome is not known."""
 
     @property
     def cost(self) -> int:
@@ -40,6 +44,7 @@ class Hold(msgspec.Struct, frozen=True, kw_only=True):
     role: str
     model: str
     reserved: int
+    tokens: int = 0
 
 
 class Accounts(msgspec.Struct, frozen=True):
@@ -57,6 +62,11 @@ class Accounts(msgspec.Struct, frozen=True):
     def usage(self) -> Usage:
         return sum((spend.usage for spend in self.spends), Usage())
 
+    @property
+    def tokens(self) -> int:
+        """What counts against a token limit: used, lost and held."""
+        return self.usage.total + sum(spend.tokens_lost + spend.tokens_held for spend in self.spends)
+
     def calls(self, role: str | None = None) -> int:
         """Replies, of one role or of all: a maker's replies are its turns."""
         return sum(spend.calls for spend in self.spends if role in (None, spend.role))
@@ -71,12 +81,15 @@ class Meter:
             (s.role, s.model): [
                 s.calls, s.failed, s.settled, s.held,
                 s.usage.input, s.usage.output, s.usage.cache_read, s.usage.cache_write_5m, s.usage.cache_write_1h,
+                s.tokens_lost, s.tokens_held,
             ]
             for s in start.spends
         }  # fmt: skip
-        self._holds: dict[tuple[str, int], list[tuple[int, str, str, int]]] = {}
+        self._holds: dict[tuple[str, int], list[tuple[int, str, str, int, int]]] = {}
         for h in start.holds:
-            self._holds.setdefault((h.conversation, h.call), []).append((h.attempt, h.role, h.model, h.reserved))
+            self._holds.setdefault((h.conversation, h.call), []).append(
+                (h.attempt, h.role, h.model, h.reserved, h.tokens)
+            )
 
     def add(self, event: Event) -> bool:
         """Count `event`; whether it was one that counts."""
@@ -84,8 +97,10 @@ class Meter:
             case ModelRequested():
                 role = role_of(event.conversation)
                 key = (event.conversation, event.call)
-                self._holds.setdefault(key, []).append((event.attempt, role, event.model, event.reserved))
-                self._row(role, event.model)[3] += event.reserved
+                self._holds.setdefault(key, []).append((event.attempt, role, event.model, event.reserved, event.tokens))
+                row = self._row(role, event.model)
+                row[3] += event.reserved
+                row[10] += event.tokens
             case ModelReplied():
                 self._release(event.conversation, event.call, None)
                 row = self._row(role_of(event.conversation), event.model)
@@ -102,6 +117,7 @@ class Meter:
                 row = self._row(role_of(event.conversation), event.model)
                 row[1] += 1
                 row[2] += event.cost
+                row[9] += event.tokens
             case _:
                 return False
         return True
@@ -109,20 +125,32 @@ class Meter:
     def accounts(self) -> Accounts:
         """Where the fold stands."""
         spends = tuple(
-            Spend(role=role, model=model, calls=r[0], failed=r[1], settled=r[2], held=r[3], usage=_usage(r))
+            Spend(
+                role=role,
+                model=model,
+                calls=r[0],
+                failed=r[1],
+                settled=r[2],
+                held=r[3],
+                usage=_usage(r),
+                tokens_lost=r[9],
+                tokens_held=r[10],
+            )
             for (role, model), r in self._rows.items()
         )
         holds = tuple(
-            Hold(conversation=name, call=call, attempt=attempt, role=role, model=model, reserved=reserved)
+            Hold(
+                conversation=name, call=call, attempt=attempt, role=role, model=model, reserved=reserved, tokens=tokens
+            )
             for (name, call), held in self._holds.items()
-            for attempt, role, model, reserved in held
+            for attempt, role, model, reserved, tokens in held
         )
         return Accounts(spends, holds)
 
     def _row(self, role: str, model: str) -> list[int]:
         row = self._rows.get((role, model))
         if row is None:
-            row = self._rows[role, model] = [0] * 9
+            row = self._rows[role, model] = [0] * 11
         return row
 
     def _release(self, conversation: str, call: int, attempt: int | None) -> None:
@@ -130,8 +158,10 @@ class Meter:
         holds = self._holds.get((conversation, call), [])
         for at in range(len(holds) - 1, -1, -1):
             if attempt is None or holds[at][0] == attempt:
-                _, role, model, reserved = holds.pop(at)
-                self._row(role, model)[3] -= reserved
+                _, role, model, reserved, tokens = holds.pop(at)
+                row = self._row(role, model)
+                row[3] -= reserved
+                row[10] -= tokens
                 break
         if not holds:
             self._holds.pop((conversation, call), None)
@@ -172,6 +202,8 @@ def _grouped(pairs: Iterable[tuple[str, Spend]]) -> dict[str, Spend]:
             usage=old.usage + spend.usage,
             settled=old.settled + spend.settled,
             held=old.held + spend.held,
+            tokens_lost=old.tokens_lost + spend.tokens_lost,
+            tokens_held=old.tokens_held + spend.tokens_held,
         )  # fmt: skip
     return sums
 

@@ -61,6 +61,10 @@ def document(state: State) -> dict[str, Any]:
             if gate.result
             for v in gate.result.violations
         ],
+        "breakers": [
+            {"name": trip.name, "value": trip.value, "limit": trip.limit, "unit": trip.unit} for trip in state.tripped
+        ],
+        "verdict": _verdict(iteration),
         "diff": {
             "files": candidate.diff.files if candidate else 0,
             "insertions": candidate.diff.insertions if candidate else 0,
@@ -89,6 +93,20 @@ def kept(state: State, n: int | None = None) -> CandidateMade | None:
 
 def _standing(state: State) -> str:
     return state.parked.reason if state.parked else f"not finished: {state.phase}"
+
+
+def _verdict(iteration: Iteration | None) -> dict[str, Any] | None:
+    """What the checker said of the shown iteration, with a row for each criterion."""
+    if iteration is None or not iteration.verdicts:
+        return None
+    said = iteration.verdicts[-1]
+    return {
+        "decision": said.decision,
+        "model": said.model,
+        "summary": said.summary,
+        "criteria": [{"id": c.id, "state": c.state, "evidence": c.evidence} for c in said.criteria],
+        "findings": [{"severity": f.severity, "path": f.path, "line": f.line, "claim": f.claim} for f in said.findings],
+    }
 
 
 def _gate(gate: GateFinished) -> dict[str, Any]:

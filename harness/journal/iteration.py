@@ -37,6 +37,9 @@ class Iteration(msgspec.Struct, frozen=True, kw_only=True):
     """The maker's, in order."""
     ending: str = ""
     detail: str = ""
+    value: int = 0
+    """Of the breaker that ended it, and its limit."""
+    limit: int = 0
     candidate: CandidateMade | None = None
     gates: dict[str, GateFinished] = {}
     verdicts: tuple[VerdictGiven, ...] = ()
@@ -66,11 +69,11 @@ def _step(old: Iteration, event: Step, ts: int) -> Iteration:
             return replace(old, parent=event.parent, model=event.model, started=old.started or ts)
         case ConversationOpened(role="maker"):
             talks = (*old.conversations, event.conversation)
-            return replace(old, conversations=talks, ending="", detail="")
+            return replace(old, conversations=talks, ending="", detail="", value=0, limit=0)
         case ConversationEnded():
             if event.conversation not in old.conversations:
                 return old
-            return replace(old, ending=event.ending, detail=event.detail)
+            return replace(old, ending=event.ending, detail=event.detail, value=event.value, limit=event.limit)
         case CandidateMade() if old.candidate and old.candidate.tree != event.tree:
             # a resumed maker went on: what was said of the tree before says nothing of this one
             return replace(old, candidate=event, gates={}, verdicts=())

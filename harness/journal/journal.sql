@@ -140,6 +140,9 @@ ORDER BY e.ts DESC LIMIT 1;
 -- name: runs
 SELECT id, summary FROM runs ORDER BY created DESC, id DESC LIMIT :limit;
 
+-- name: runs_since
+SELECT id, summary FROM runs WHERE touched >= :since;
+
 -- name: last_run
 SELECT id FROM runs ORDER BY created DESC, id DESC LIMIT 1;
 

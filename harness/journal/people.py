@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 from harness.events import (
     Event,
     HostAllowed,
+    HostDenied,
     QuestionAnswered,
     QuestionAsked,
     RunClaimed,
@@ -24,6 +25,8 @@ def asked(state: "State", record: Record) -> dict[str, Any]:
     match record.event:
         case QuestionAsked() | QuestionAnswered() as event:
             known = answered(state, event)
+            if isinstance(event, QuestionAnswered) and event.answer.startswith("allow") and _is_scope(state, event):
+                known["judged_anew"] = state.iterations[-1].n if state.iterations else 0
             return {"questions": still_open(state.questions, event)} | known
         case RunPaused() as event if state.paused is None:
             return {"paused": event, "rested": record.ts}
@@ -33,10 +36,17 @@ def asked(state: "State", record: Record) -> dict[str, Any]:
             return {"parked": event, "sandboxes": (), "running": ()}
         case RunClaimed() | RunFinished():
             return {"parked": None, "paused": None, "rested": 0}
+        case HostDenied(host=host):
+            n = state.iterations[-1].n if state.iterations else 0
+            return {"denied": (*(d for d in state.denied if d != (host, n)), (host, n))}
         case HostAllowed(host=host) if host not in state.allowed:
             return {"allowed": (*state.allowed, host)}
         case _:
             return {}
+
+
+def _is_scope(state: "State", event: QuestionAnswered) -> bool:
+    return any(q.question == event.question and q.kind == "scope" for q in state.questions)
 
 
 def still_open(questions: tuple[QuestionAsked, ...], event: Event) -> tuple[QuestionAsked, ...]:

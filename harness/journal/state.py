@@ -101,6 +101,10 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     """A person holds it; its process waits and its clock stands still."""
     allowed: tuple[str, ...] = ()
     """Hosts that a person allowed for the rest of the run."""
+    judged_anew: int = 0
+    """The last iteration that was judged before a person widened the scope: what was found of it holds no longer."""
+    denied: tuple[tuple[str, int], ...] = ()
+    """Hosts that were wanted and not allowed, with the iteration in which they were."""
     branch_intended: BranchIntended | None = None
     branch_made: BranchMade | None = None
     pull_request: PullRequestMade | None = None
@@ -222,6 +226,7 @@ def _changes(state: State, record: Record) -> dict[str, Any]:
             # what the process before had open died with it
             changes |= {"owner": event.owner, "epoch": record.epoch, "sandboxes": (), "running": ()}
             changes |= {"finished": None, "ended": 0, "raised": event.limits or state.raised}
+            changes |= {"learned": ()} if state.finished else {}  # what comes now can teach again
         case RunFinished():
             changes |= {"finished": event, "ended": record.ts}
         case Notice():

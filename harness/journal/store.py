@@ -152,6 +152,11 @@ class Journal:
             rows = db.execute(sql()["runs"], {"limit": ALL if limit is None else limit}).fetchall()
         return tuple(self._summary(run, cached) for run, cached in rows)
 
+    def spent(self, since: int) -> int:
+        """Micro-dollars, settled and held, of the runs that were touched since then (microseconds since 1970)."""
+        with self._db.reading() as db:
+            return sum(self._summary(*row).cost for row in db.execute(sql()["runs_since"], {"since": since}).fetchall())
+
     def summary(self, run: str) -> Summary:
         """One run's row of the list. Raises `UnknownRun`."""
         with self._db.reading() as db:

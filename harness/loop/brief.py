@@ -1,28 +1,27 @@
 """What a maker is told at the start of an iteration: facts as data, in sections that nothing inside can close."""
 
-from collections.abc import Sequence
-
-from gates.base import Gate
 from harness.agent import instructions, section
 from harness.events import CandidateMade, DiffStat
 from harness.goal import Goal
+from harness.loop.mapping import repository_map
 from harness.loop.run import Run
 from harness.memory import render
 
-PATHS, PATHS_CHARS = 150, 4_000
-"""How much of the file listing is shown: enough to find one's way, about 1,000 tokens."""
 
+def first_message(run: Run, n: int, parent: CandidateMade | None, feedback: str, handover: str = "") -> str:
+    """The first user message of iteration `n`, which starts from `parent` (None: from base).
 
-def first_message(run: Run, n: int, parent: CandidateMade | None, feedback: str) -> str:
-    """The first user message of iteration `n`, which starts from `parent` (None: from base)."""
+    `handover` is what an earlier conversation of the same iteration left.
+    """
     files = {name: run.store.file(run.base.tree, name) for name in run.config.instructions}
     parts = [
-        section("repo", _repo(run.store.paths(run.base.tree), run.gates)),
+        section("repo", _repo(run)),
         instructions({name: data for name, data in files.items() if data is not None}),
         section("memory", render(run.notes)) if run.notes else "",
         section("goal", goal_text(run.goal)),
         section("state", _state(n, run.goal.limits.iterations, parent.diff if parent else None)),
         section("feedback", feedback) if feedback else "",
+        section("handover", handover) if handover else "",
     ]
     return "\n\n".join(part for part in parts if part)
 
@@ -41,17 +40,9 @@ def goal_text(goal: Goal) -> str:
     return "\n".join(lines)
 
 
-def _repo(paths: Sequence[str], gates: Sequence[Gate]) -> str:
-    shown: list[str] = []
-    room = PATHS_CHARS
-    for path in paths[:PATHS]:
-        room -= len(path) + 1
-        if room < 0:
-            break
-        shown.append(path)
-    rest = len(paths) - len(shown)
-    listing = "\n".join(shown) + (f"\n... and {rest} more files" if rest else "")
-    checks = ", ".join(gate.name for gate in gates)
+def _repo(run: Run) -> str:
+    checks = ", ".join(gate.name for gate in run.gates)
+    listing = repository_map(run.store, run.base.tree)
     return f"The work tree is /w, without network. The harness will judge it with: {checks}.\n\nFiles:\n{listing}"
 
 

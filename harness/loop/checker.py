@@ -5,21 +5,19 @@ from typing import Any
 
 import msgspec
 
-from gates import is_test
-from harness.agent import Ending, checker_tools, section
+from harness.agent import Ending, checker_tools
 from harness.events import CandidateMade, CriterionJudged, Event, Finding, SandboxClosed, VerdictGiven
 from harness.exits import UNPROVEN
-from harness.loop.brief import goal_text
+from harness.goal import Goal
 from harness.loop.endings import Ended
 from harness.loop.exchange import put
+from harness.loop.pack import evidence
+from harness.loop.refuting import refutes
 from harness.loop.run import Run
-from harness.loop.talk import converse
+from harness.loop.talk import converse, numbered
 
-DIFF_CHARS = 60_000
-"""What of a diff is shown; the rest can be read in the checker's copy of the tree."""
-
-REMARKS, REMARK_CHARS = 60, 200
-"""How many remarks of the gates are shown, and how much of each."""
+REFUTED = 8
+"""How many blocking findings are examined by another call; further ones stand as they are."""
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -73,9 +71,10 @@ def check(run: Run, candidate: CandidateMade) -> Generator[Event, None, None]:
             run,
             "checker",
             f"checker.{candidate.n}",
-            evidence(run, candidate),
+            lambda: evidence(run, candidate),
             checker_tools(sandbox, run.clean, timeout=run.config.sandbox.command_timeout),
-            SCHEMA,
+            n=candidate.n,
+            schema=SCHEMA,
         )
     finally:
         run.cancel.busy.discard(sandbox.interrupt)
@@ -83,7 +82,7 @@ def check(run: Run, candidate: CandidateMade) -> Generator[Event, None, None]:
     yield SandboxClosed(sandbox=sandbox.id)
     if ending.kind != "quiet":
         raise no_verdict(ending)
-    yield weigh(run, candidate, ending.text)
+    yield (yield from weigh(run, candidate, ending.text))
 
 
 def no_verdict(ending: Ending) -> Ended:
@@ -96,26 +95,45 @@ def no_verdict(ending: Ending) -> Ended:
     )
 
 
-def weigh(run: Run, candidate: CandidateMade, text: str) -> VerdictGiven:
-    """The verdict that a reply amounts to: unreadable means no, and a finding counts only where its line exists."""
-    model = run.voices["checker"].profile.name
+def weigh(run: Run, candidate: CandidateMade, text: str) -> Generator[Event, None, VerdictGiven]:
+    """The verdict that a reply amounts to.
+
+    An unreadable one means no. A finding counts where its line exists, and where another call does not refute it.
+    """
+    model = run.state.conversations[numbered(run, f"checker.{candidate.n}")[-1]].model
     try:
-        answer = msgspec.json.decode(_json_of(text), type=Answer)
+        answer = msgspec.json.decode(json_of(text), type=Answer)
     except msgspec.MsgspecError as error:
         summary = f"the verdict could not be read ({error})"
-        return VerdictGiven(n=candidate.n, model=model, decision="revise", summary=summary)
-    real = tuple(f for f in answer.findings if _exists(run, candidate, f))
-    dropped = tuple(f for f in answer.findings if f not in real)
-    unmet = any(c.state == "not_met" for c in answer.criteria)
-    objects = unmet or any(f.severity == "blocking" for f in real)
+        return VerdictGiven(
+            n=candidate.n, model=model, decision="revise", summary=summary, criteria=judged(run.goal, ())
+        )
+    real = [f for f in answer.findings if _exists(run, candidate, f)]
+    refuted: list[Finding] = []
+    for k, finding in enumerate([f for f in real if f.severity == "blocking"][:REFUTED], start=1):
+        if (yield from refutes(run, candidate, finding, k)):
+            refuted.append(finding)
+    standing = tuple(f for f in real if f not in refuted)
+    criteria = judged(run.goal, answer.criteria)
+    objects = any(c.state == "not_met" for c in criteria) or any(f.severity == "blocking" for f in standing)
     return VerdictGiven(
         n=candidate.n,
         model=model,
         decision="accept" if answer.decision == "accept" and not objects else "revise",
         summary=answer.summary,
-        findings=real,
-        dropped=dropped,
-        criteria=answer.criteria,
+        findings=standing,
+        dropped=tuple(f for f in answer.findings if f not in real),
+        refuted=tuple(refuted),
+        criteria=criteria,
+    )
+
+
+def judged(goal: Goal, said: Iterable[CriterionJudged]) -> tuple[CriterionJudged, ...]:
+    """A row for each criterion of the goal, and for no other; what the checker left out it could not verify."""
+    known = {row.id: row for row in said}
+    silent = "the checker said nothing about it"
+    return tuple(
+        known.get(c.id) or CriterionJudged(id=c.id, state="not_verifiable", evidence=silent) for c in goal.criteria
     )
 
 
@@ -127,43 +145,6 @@ def objections(verdict: VerdictGiven) -> str:
     return "\n".join(lines)
 
 
-def evidence(run: Run, candidate: CandidateMade) -> str:
-    """The evidence pack: goal, what the gates found, and the diff with its tests apart."""
-    iteration = run.iteration(candidate.n)
-    finished = iteration.gates.values() if iteration else ()
-    results = [g.result for g in finished if g.result is not None]
-    lines = [f"{g.gate}: {g.status}, {len(g.new_failures)} new failures, {g.violations} flags" for g in finished]
-    remarks = [f"{v.rule} at {v.path}:{v.line}: {v.message}" for r in results for v in r.violations]
-    remarks += [note for r in results for note in r.notes]
-    changes = run.store.changes(run.base.tree, candidate.tree)
-    tests = {c.path for c in changes if is_test(c.path)}
-    parts = {
-        "goal": goal_text(run.goal),
-        "evidence": "\n".join(lines),
-        "remarks": "\n".join(_quoted(remark) for remark in remarks[:REMARKS]),
-        "diff": _diff(run, candidate, (c.path for c in changes if c.path not in tests)),
-        "test_diff": _diff(run, candidate, tests),
-    }
-    return "\n\n".join(section(name, text) for name, text in parts.items() if text)
-
-
-def _quoted(remark: str) -> str:
-    """A remark names paths and tests, and the maker chose those names: they are shown as data, and no longer."""
-    return msgspec.json.encode(remark[:REMARK_CHARS]).decode()
-
-
-def _diff(run: Run, candidate: CandidateMade, paths: Iterable[str]) -> str:
-    """The change of some paths only: base with these paths taken from the candidate, against base."""
-    there = set(run.store.paths(candidate.tree))
-    take = {path: candidate.tree if path in there else None for path in paths}
-    if not take:
-        return ""
-    text = run.store.diff(run.base.tree, run.store.compose(run.base.tree, take))
-    if len(text) <= DIFF_CHARS:
-        return text
-    return text[:DIFF_CHARS] + f"\n... {len(text) - DIFF_CHARS} characters more; read the files in /w\n"
-
-
 def _exists(run: Run, candidate: CandidateMade, finding: Finding) -> bool:
     for tree in (candidate.tree, run.base.tree):
         data = run.store.file(tree, finding.path)
@@ -172,7 +153,7 @@ def _exists(run: Run, candidate: CandidateMade, finding: Finding) -> bool:
     return False
 
 
-def _json_of(text: str) -> str:
+def json_of(text: str) -> str:
     """The outermost object of a reply: models without structured output wrap it in words or a fence."""
     start, end = text.find("{"), text.rfind("}")
     return text[start : end + 1] if 0 <= start < end else text

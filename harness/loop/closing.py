@@ -32,6 +32,8 @@ NOTHING_CHANGED = (
 )
 SEEN_BEFORE = "Your last attempt is a tree that was judged before, with the same result. Try another way.\n\n"
 WORSE = "Your last attempt was worse than an earlier one, so the work tree is back at that one. The last attempt:\n\n"
+TREE_REFUSED = "the maker's work tree was refused"
+"""The notice of an iteration that leaves no candidate."""
 REFUSED = "Your last work tree was refused before any gate saw it: "
 
 
@@ -63,7 +65,8 @@ def _feedback(
     it = run.iteration(n)
     candidate = it.candidate if it else None
     if candidate is None:
-        return REFUSED + (run.state.notices[-1].why if run.state.notices else "")
+        whys = [notice.why for notice in run.state.notices if notice.what == TREE_REFUSED]
+        return REFUSED + (whys[-1] if whys else "")
     if candidate.tree == run.base.tree:
         return NOTHING_CHANGED
     if not results:

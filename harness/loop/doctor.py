@@ -54,7 +54,7 @@ def _models(places: Places) -> tuple[Check, ...]:
     except (CatalogError, ConfigError) as error:
         return (Check(name="prices", ok=False, what=error.what, why=error.why, fix=error.fix),)
     rows = [Check(name="prices", ok=True, what=f"{len(catalog.profiles)} models, as of {catalog.dated}")]
-    for role, name in (("maker", config.models.maker), ("checker", config.models.checker)):
+    for role, name in (("maker", config.models.making[0]), ("checker", config.models.checking[0])):
         try:
             profile = catalog.profile(name)
         except UnpricedModel as unpriced:

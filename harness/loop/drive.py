@@ -15,6 +15,7 @@ from harness.events import (
     CandidateMade,
     Event,
     GateStarted,
+    ModelFailed,
     ModelRequested,
     PullRequestIntended,
     RunFinished,
@@ -22,8 +23,9 @@ from harness.events import (
     ToolStarted,
 )
 from harness.exits import DEFECT, LIMIT
+from harness.goal import MICRO
 from harness.journal import Journal, JournalError, Record, apply
-from harness.loop.endings import out_of_time, stop_taken, stopped_by
+from harness.loop.endings import Ended, money_of_the_day, out_of_time, stop_taken, stopped_by
 from harness.loop.engine import pursue
 from harness.loop.prepare import Ready
 from harness.loop.run import Run
@@ -43,12 +45,13 @@ def drive(
     journal: Journal,
     view: Callable[[Record], None] = lambda record: None,
     supervise: Supervise | None = None,
+    ended: Callable[[], None] = lambda: None,
 ) -> RunFinished | RunParked:
     """Claim the run and pursue it until it ends, or has to ask a person.
 
-    `supervise` watches beside the loop: signals, commands and the clock, unless a replay brings its own. Raises
-    `StaleEpoch` when another process takes it over. A defect of the harness ends the run as `failed` with exit
-    code 70, and is raised again.
+    `ended` is called when it has, before its containers are cleared away. `supervise` watches beside the loop:
+    signals, commands and the clock, unless a replay brings its own. Raises `StaleEpoch` when another process takes it
+    over. A defect of the harness ends the run as `failed` with exit code 70, and is raised again.
     """
     run = ready.run
     owner = f"{socket.gethostname()}:{os.getpid()}"
@@ -75,9 +78,11 @@ def drive(
             store(_defect(run, defect))
             raise
     if run.state.parked:
+        ended()
         return run.state.parked
     if run.state.finished is None:
         raise AssertionError("the loop ended without an outcome")
+    ended()
     if not _goes_on(run.state.finished):
         with suppress(SandboxError):  # the run has ended; what is left is for `loopwright gc`
             run.engine.discard(run.id)
@@ -115,11 +120,39 @@ def _drain(run: Run, journal: Journal, store: Callable[[Event], None]) -> None:
         for news in run.news():
             store(news)
         store(event)
+        if isinstance(event, ModelRequested) and (over := day_spent(run, journal)):
+            store(not_sent(event))
+            event = loop.throw(over)
+            continue
         heed(run, journal, store)
         if not isinstance(event, INTENTS):
             rest(run, journal, store)
         cause = run.cancel.take()
         event = loop.throw(cause) if cause else next(loop, None)
+
+
+def day_spent(run: Run, journal: Journal) -> Ended | None:
+    """What ends the run when all runs of this machine have used up the day's money, this call's reservation included.
+
+    Each process stores its reservation before it adds up, so that no two can both find room for the last dollar.
+    """
+    limit = round(run.config.ceiling.usd_per_day * MICRO)
+    day = 86_400 * MICRO
+    spent = journal.spent(time.time_ns() // 1000 // day * day)
+    return money_of_the_day(spent, limit) if spent > limit else None
+
+
+def not_sent(event: ModelRequested) -> ModelFailed:
+    """The end of an attempt that was announced and not made: its reservation is lifted."""
+    return ModelFailed(
+        conversation=event.conversation,
+        call=event.call,
+        attempt=event.attempt,
+        model=event.model,
+        kind="not_sent",
+        message="the day's money is used up",
+        cost=0,
+    )
 
 
 def _defect(run: Run, defect: Exception) -> RunFinished:

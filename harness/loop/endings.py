@@ -20,10 +20,13 @@ class Ended(Exception):
         next_step: str = "",
         *,
         tripped: tuple[str, int, int, str] | None = None,
+        subject: str = "",
     ) -> None:
         super().__init__(reason)
         self.outcome, self.reason, self.exit_code = outcome, reason, exit_code
         self.next_step, self.tripped = next_step, tripped
+        self.subject = subject
+        """The paths or tools that a person would have to allow, a line each."""
 
     @property
     def resumable(self) -> bool:
@@ -75,6 +78,17 @@ def out_of_time(seconds: int, limit: int) -> Ended:
         LIMIT,
         "raise it with --max-minutes",
         tripped=("wall_clock", seconds, limit, "s"),
+    )
+
+
+def money_of_the_day(spent: int, limit: int) -> Ended:
+    """The breaker over all runs of this machine. Micro-dollars, the reservation of the next call included."""
+    return Ended(
+        "exhausted",
+        f"with the next call today's runs could cost {_usd(spent)} of {_usd(limit)}",
+        LIMIT,
+        "go on tomorrow, or raise ceiling.usd_per_day in your settings and start anew",
+        tripped=("money_per_day", spent, limit, "micro-usd"),
     )
 
 

@@ -92,7 +92,8 @@ def worth_judging(run: Run, n: int, stop: Ended | None) -> CandidateMade | None:
         return None
     if stop and run.cancel.cause is not None:
         return None
-    before = {other.candidate.tree for other in run.state.iterations if other.n < n and other.candidate}
+    earlier = [other for other in run.state.iterations if run.state.judged_anew < other.n < n]
+    before = {other.candidate.tree for other in earlier if other.candidate}
     return None if it.candidate.tree in before else it.candidate
 
 

@@ -2,19 +2,25 @@
 
 from collections.abc import Sequence
 
-from harness.exits import ENVIRONMENT, UNPROVEN
+from harness.exits import BLOCKED, ENVIRONMENT, UNPROVEN
 from harness.goal import Limits
 from harness.journal import Iteration, State
 from harness.loop.endings import Ended
 
+OUTSIDE = "out-of-scope"
+"""The integrity gate's rule for a path that the goal's scope does not hold."""
+
 
 def between_iterations(state: State, limits: Limits) -> None:
     """Raise `Ended` when the finished iterations show that another would be a waste."""
-    done = [it for it in state.iterations if it.finished]
+    done = [it for it in state.iterations if it.finished and it.n > state.judged_anew]
     unchanged(done, limits.unchanged)
     seen_trees(done)
     review_rounds(done)
     repetition(done)
+    scope_tools(done)
+    scope_paths(done)
+    scope_hosts(state.denied)
 
 
 def unchanged(done: Sequence[Iteration], limit: int) -> None:
@@ -48,17 +54,79 @@ def repetition(done: Sequence[Iteration]) -> None:
     """A maker that repeated itself to its end will do so again, unless somebody says something new."""
     last = done[-1] if done else None
     if last and last.ending == "stuck" and last.finished and not last.finished.accepted:
-        raise repeats(last.detail)
+        raise repeats(last.detail, last.value, last.limit)
 
 
-def repeats(detail: str) -> Ended:
+def scope_tools(done: Sequence[Iteration]) -> None:
+    """A conversation that ended over tools which it does not have will not go better the next time."""
+    last = done[-1] if done else None
+    if last and last.ending == "scope" and last.finished:
+        raise foreign_tools(last.detail, last.value, last.limit)
+
+
+def scope_paths(done: Sequence[Iteration], limit: int = 2) -> None:
+    """A maker that leaves the goal's scope at the same place `limit` times in a row needs it, or will not hear."""
+    outside = [
+        {v.path for gate in it.gates.values() if gate.result for v in gate.result.violations if v.rule == OUTSIDE}
+        for it in done[-limit:]
+    ]
+    paths = set.intersection(*outside) if len(outside) == limit else set()
+    if paths:
+        raise Ended(
+            "blocked",
+            f"the change needs paths outside of the goal's scope: {', '.join(sorted(paths)[:5])}",
+            BLOCKED,
+            "widen scope.paths, or change the goal",
+            tripped=("scope_paths", limit, limit, "iterations"),
+            subject="\n".join(sorted(paths)[:10]),
+        )
+
+
+def scope_hosts(denied: Sequence[tuple[str, int]], limit: int = 20) -> None:
+    """Something in the sandbox that tries so many different hosts is looking for a way out."""
+    hosts = {host for host, _ in denied}
+    if len(hosts) >= limit:
+        raise Ended(
+            "blocked",
+            f"the sandbox tried {len(hosts)} hosts that the network policy does not name",
+            BLOCKED,
+            "read them with: loopwright log RUN",
+            tripped=("scope_hosts", len(hosts), limit, "hosts"),
+        )
+
+
+def repeats(detail: str, value: int, limit: int) -> Ended:
     """The maker came to a standstill inside a conversation."""
     return Ended(
         "stuck",
         detail or "the maker repeats itself",
         UNPROVEN,
         "sharpen the goal, or give a hint as a note: loopwright memory add",
-        tripped=("repetition", 4, 4, "calls"),
+        tripped=("repetition", value, limit, "calls"),
+    )
+
+
+def runaway(detail: str, value: int, limit: int) -> Ended:
+    """A model that does not stop talking: replies cut at their limit in a row, or too many tokens of replies."""
+    unit = "replies" if limit < 100 else "tokens"
+    return Ended(
+        "stuck",
+        detail or "the model does not stop talking",
+        UNPROVEN,
+        "use another model, or raise limits.output_tokens",
+        tripped=("output_runaway", value, limit, unit),
+    )
+
+
+def foreign_tools(detail: str, value: int, limit: int) -> Ended:
+    """The maker keeps asking for tools that it does not have."""
+    return Ended(
+        "blocked",
+        detail or "the maker keeps calling tools that it does not have",
+        BLOCKED,
+        "allow the tool in scope.tools, or change the goal",
+        tripped=("scope_tools", value, limit, "calls"),
+        subject="\n".join(part.strip() for part in detail.rpartition(":")[2].split(",")),
     )
 
 

@@ -4,32 +4,37 @@ from collections.abc import Generator
 from functools import partial
 
 from gates import instant
-from harness.agent import maker_tools
+from harness.agent import Ending, maker_tools
 from harness.events import CandidateMade, CheckpointMade, DiffStat, Event, IterationStarted, Notice, SandboxClosed
 from harness.exits import BLOCKED, UNPROVEN
+from harness.loop.asking import tools_of
 from harness.loop.brief import first_message
+from harness.loop.closing import TREE_REFUSED
 from harness.loop.endings import Ended
 from harness.loop.exchange import begin, begun, put, take
-from harness.loop.limits import error_rate, repeats
+from harness.loop.exploring import explore
+from harness.loop.handover import handover, turns_of
+from harness.loop.limits import error_rate, foreign_tools, repeats, runaway
+from harness.loop.routing import profiles
 from harness.loop.run import Run
-from harness.loop.talk import converse
+from harness.loop.talk import OVER, converse, numbered, turn_limits
 from harness.models import ModelError, OverBudget
 from harness.repo import Rejected
 from sandboxes.base import Sandbox, SandboxGone
 
+CONVERSATIONS = 8
+"""How many conversations one iteration may take: a maker that fills so many is not getting there."""
 LIVES = 3
 """How often a maker's container may die under it before the run gives up."""
 
 
 def make(run: Run, n: int) -> Generator[Event, None, Ended | None]:
     """Bring iteration `n` to its candidate. Returns what ended the run meanwhile, after salvaging the work tree."""
-    if (known := run.iteration(n)) and known.candidate and known.ending:
-        return stop_of(run, known.ending, known.detail)
+    if (known := run.iteration(n)) and known.candidate and known.ending not in ("", *OVER):
+        return stop_of(known.ending, known.detail, known.value, known.limit)
     if not known:
-        best = run.state.best
-        yield IterationStarted(
-            n=n, parent=best.commit if best else run.base.commit, model=run.voices["maker"].profile.name
-        )
+        best, model = run.state.best, profiles(run, "maker", n)[0].name
+        yield IterationStarted(n=n, parent=best.commit if best else run.base.commit, model=model)
         run.words += run.later
         run.later.clear()
     for life in range(1, LIVES + 1):
@@ -42,7 +47,7 @@ def make(run: Run, n: int) -> Generator[Event, None, Ended | None]:
     raise AssertionError("unreachable")
 
 
-def stop_of(run: Run, ending: str, detail: str) -> Ended | None:
+def stop_of(ending: str, detail: str, value: int, limit: int) -> Ended | None:
     """What the way a conversation ended means for the run; None when the gates shall decide."""
     match ending:
         case "blocked":
@@ -50,10 +55,13 @@ def stop_of(run: Run, ending: str, detail: str) -> Ended | None:
         case "refused":
             return Ended("refused", detail or "the model refused", UNPROVEN, "rephrase the goal, or use another model")
         case "stuck":
-            return repeats(detail)
+            return repeats(detail, value, limit)
         case "error_rate":
-            limit = run.goal.limits.error_percent
-            return error_rate(limit, limit)
+            return error_rate(value, limit)
+        case "runaway":
+            return runaway(detail, value, limit)
+        case "scope":
+            return foreign_tools(detail, value, limit)
         case _:
             return None
 
@@ -65,25 +73,15 @@ def _live(run: Run, n: int) -> Generator[Event, None, Ended | None]:
     run.cancel.busy.add(sandbox.interrupt)
     try:
         iteration = run.iteration(n)
-        talks = iteration.conversations if iteration else ()
         parent = (iteration.candidate if iteration else None) or run.state.best
-        if talks and begun(sandbox):
-            name = talks[-1]
-        else:
-            name = f"maker.{n}.{len(talks) + 1}" if talks else f"maker.{n}"
+        kept = bool(iteration and iteration.conversations) and begun(sandbox)
+        if not kept:
             put(sandbox, run.store, parent.commit if parent else run.base.commit, run.base.commit)
             begin(sandbox)
         stop: Ended | None = None
         try:
-            first = first_message(run, n, parent, _feedback(run, n))
-            tools = maker_tools(
-                sandbox,
-                run.clean,
-                timeout=run.config.sandbox.command_timeout,
-                remark=partial(instant.remark, run.gates),
-            )
-            ending = yield from converse(run, "maker", name, first, tools)
-            stop = stop_of(run, ending.kind, ending.text)
+            ending = yield from _talks(run, n, sandbox, parent, anew=not kept)
+            stop = stop_of(ending.kind, ending.text, ending.value, ending.limit)
         except (OverBudget, ModelError) as error:
             stop = run.ended_by(error)
         except Ended as cause:
@@ -97,6 +95,43 @@ def _live(run: Run, n: int) -> Generator[Event, None, Ended | None]:
     return stop
 
 
+def _talks(
+    run: Run, n: int, sandbox: Sandbox, parent: CandidateMade | None, *, anew: bool
+) -> Generator[Event, None, Ending]:
+    """The iteration's conversations in one work tree: the next one goes on where one has grown too long."""
+    tools = maker_tools(
+        sandbox,
+        run.clean,
+        timeout=run.config.sandbox.command_timeout,
+        remark=partial(instant.remark, run.gates),
+        explore=partial(explore, run, n, sandbox),
+        only=tools_of(run),
+    )
+    while True:
+        before = turns_of(run, n)
+        left = max(1, run.goal.limits.turns - turns_of(run, n, over=True))
+        ending = yield from converse(
+            run,
+            "maker",
+            f"maker.{n}",
+            partial(_first, run, n, parent, anew),
+            tools,
+            n=n,
+            limits=turn_limits(run, left),
+            anew=anew,
+        )
+        anew = False
+        if ending.kind not in ("handover", "context"):
+            return ending
+        used, talks = turns_of(run, n), len(numbered(run, f"maker.{n}"))
+        if used >= run.goal.limits.turns or talks >= CONVERSATIONS or used == before:
+            return ending  # what stands in the work tree is judged
+
+
+def _first(run: Run, n: int, parent: CandidateMade | None, lost: bool) -> str:
+    return first_message(run, n, parent, _feedback(run, n), handover(run, n, lost=lost))
+
+
 def _salvage(run: Run, n: int, sandbox: Sandbox) -> Generator[Event, None, None]:
     """Whatever ended the conversation, what stands in the work tree becomes a candidate."""
     base = run.base
@@ -104,7 +139,7 @@ def _salvage(run: Run, n: int, sandbox: Sandbox) -> Generator[Event, None, None]
         received = take(sandbox, run.store, base.commit)
     except Rejected as rejected:
         yield Notice(
-            what="the maker's work tree was refused",
+            what=TREE_REFUSED,
             why=f"{rejected.rule}: {rejected.path} {rejected.why} {rejected.fix}".strip(),
             fix="the next iteration starts from the best candidate so far",
         )

@@ -16,17 +16,17 @@ from gates import Rules
 from harness.clean import Cleaner
 from harness.config import Config, ConfigError, Places
 from harness.config.devcontainer import IMAGE
-from harness.events import Event, GateFinished, NotesInjected, Role, RunCreated
+from harness.events import Event, GateFinished, NotesInjected, RunCreated
 from harness.goal import MICRO, Limits
 from harness.journal import Journal, State
 from harness.loop.plan import Plan, Settings
-from harness.loop.run import Run, Voice
+from harness.loop.run import Run
 from harness.loop.surroundings import dockerfile, in_setup, pinned
 from harness.loop.tape import Recorded, Tape
 from harness.loop.wishes import unsaid
 from harness.memory import MemoryFailed, Note, Shelf, select
 from harness.memory.flaky import fingerprints
-from harness.models import Catalog, Ledger, MessagesModel, Model, Profile, load
+from harness.models import Catalog, Ledger, MessagesModel, Model, Profile, Router, load
 from harness.repo import (
     Base,
     Store,
@@ -59,7 +59,7 @@ def begin(plan: Plan, places: Places, journal: Journal, clean: Cleaner, log: Cal
     """
     config = plan.settings.config
     catalog = load(places.models)
-    voices = _voices(config, catalog)
+    router = _router(config, catalog)
     engine = engine_of(places)
     image = image_of(engine, plan, log)
     config = pinned(engine, config, log)
@@ -77,8 +77,8 @@ def begin(plan: Plan, places: Places, journal: Journal, clean: Cleaner, log: Cal
             base_tree=plan.base.tree,
             base_ref=plan.base.ref,
             branch=plan.branch,
-            maker=config.models.maker,
-            checker=config.models.checker,
+            maker=config.models.making[0],
+            checker=config.models.checking[0],
             image=image,
             settings=msgspec.json.encode(plan.settings).decode(),
             principal=principal(),
@@ -86,9 +86,8 @@ def begin(plan: Plan, places: Places, journal: Journal, clean: Cleaner, log: Cal
             flaky=_flaky(places.home, plan, clean),
         ),
     )
-    run = _run(run_id, plan, image, voices, engine, places, journal, clean)
-    injected = NotesInjected(notes=tuple(note.id for note in run.notes), told=msgspec.json.encode(run.notes).decode())
-    return Ready(run=run, held=held, opening=(*plan.notices, *([injected] if run.notes else [])))
+    run = _run(run_id, plan, image, router, engine, places, journal, clean)
+    return Ready(run=run, held=held, opening=(*plan.notices, *_injected(run)))
 
 
 def reopen(
@@ -127,10 +126,11 @@ def reopen(
         settings=settings,
         notices=(),
     )
-    voices = _voices(settings.config, catalog or load(places.models), listen)
-    run = _run(run_id, plan, created.image, voices, engine or engine_of(places), places, journal, clean, state)
+    router = _router(settings.config, catalog or load(places.models), listen)
+    run = _run(run_id, plan, created.image, router, engine or engine_of(places), places, journal, clean, state)
     run.words, run.later = unsaid(record.event for record in journal.read(run_id))
-    return Ready(run=run, held=held, resumed=True, limits=raised)
+    opening = _injected(run) if _untouched(state) else ()
+    return Ready(run=run, held=held, opening=opening, resumed=True, limits=raised)
 
 
 def engine_of(places: Places) -> sandboxes.Engine:
@@ -138,24 +138,24 @@ def engine_of(places: Places) -> sandboxes.Engine:
     return sandboxes.engine("docker", places.home)
 
 
-def _voices(config: Config, catalog: Catalog, listen: Callable[[Profile], Model] = MessagesModel) -> dict[Role, Voice]:
-    names: dict[Role, str] = {"maker": config.models.maker, "checker": config.models.checker}
-    profiles = {role: catalog.profile(name) for role, name in names.items()}
-    voices = {role: Voice(listen(profile), profile) for role, profile in profiles.items()}
-    if voices["maker"].profile.name == voices["checker"].profile.name:
+def _router(config: Config, catalog: Catalog, listen: Callable[[Profile], Model] = MessagesModel) -> Router:
+    models = config.models
+    router = Router(catalog, {"light": models.light, "mid": models.mid, "frontier": models.frontier}, listen)
+    maker, *_ = router.profiles(models.making)
+    if not [profile for profile in router.profiles(models.checking) if profile.family != maker.family]:
         raise ConfigError(
-            f"maker and checker are both {voices['maker'].profile.name}",
+            f"maker and checker are both {maker.family}",
             "a model that judges its own work proves nothing",
             "name another model as models.checker",
         )
-    return voices
+    return router
 
 
 def warm(run: Run) -> None:
     """Import the SDK and make the maker's client beside the sandbox, which takes as long."""
-    model = run.voices["maker"].model
-    if isinstance(model, MessagesModel):
-        Thread(target=model.warm, name="warm", daemon=True).start()
+    voice = run.router.choose(run.router.profiles(run.config.models.making))
+    if voice and isinstance(voice.model, MessagesModel):
+        Thread(target=voice.model.warm, name="warm", daemon=True).start()
 
 
 def image_of(engine: sandboxes.Engine, plan: Plan, log: Callable[[str], None]) -> str:
@@ -179,7 +179,7 @@ def _run(
     run_id: str,
     plan: Plan,
     image: str,
-    voices: dict[Role, Voice],
+    router: Router,
     engine: sandboxes.Engine,
     places: Places,
     journal: Journal,
@@ -211,8 +211,10 @@ def _run(
         image=image,
         gates=plan.settings.gates,
         rules=rules,
-        voices=voices,
-        ledger=Ledger(plan.goal.limits.micro_usd, plan.goal.limits.tokens, spent=state.cost, tokens=state.usage.total),
+        router=router,
+        ledger=Ledger(
+            plan.goal.limits.micro_usd, plan.goal.limits.tokens, spent=state.cost, tokens=state.accounts.tokens
+        ),
         notes=_told(shelf, plan, state),
         state=state,
         shelf=shelf,
@@ -239,9 +241,21 @@ def _flaky(home: Path, plan: Plan, clean: Cleaner) -> tuple[str, ...]:
 def _told(shelf: Shelf, plan: Plan, state: State) -> tuple[Note, ...]:
     """The notes that makers are told: those chosen when the run began, also after it is resumed."""
     notes = shelf.load()
-    if state.epoch == 0:
+    if _untouched(state):
         return select(notes, plan.goal)
     return tuple(note for note in notes if note.id in state.notes)
+
+
+def _untouched(state: State) -> bool:
+    """Whether nothing is stored but the run's creation and claims: what opens it was lost in a crash, if it was."""
+    return state.seq <= 1 + state.epoch
+
+
+def _injected(run: Run) -> tuple[NotesInjected, ...]:
+    if not run.notes:
+        return ()
+    told = msgspec.json.encode(run.notes).decode()
+    return (NotesInjected(notes=tuple(note.id for note in run.notes), told=told),)
 
 
 def principal() -> str:

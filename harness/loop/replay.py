@@ -18,6 +18,7 @@ from harness.agent import Conversation
 from harness.clean import Cleaner
 from harness.config import Places
 from harness.events import (
+    BreakerTripped,
     CandidateMade,
     CommandReceived,
     ConversationOpened,
@@ -188,6 +189,13 @@ class Player:
         event = self._next()
         known = isinstance(event, GateFinished | NoteChecked) and event.cached and event.key == key
         return event if known else None
+
+    def spent(self, since: int) -> int:
+        """The day's money, where it ended the run: what the other runs of that day cost is not known here."""
+        if not (isinstance(failed := self._next(), ModelFailed) and failed.kind == "not_sent"):
+            return 0
+        events = (record.event for record in self.records[self.at :])
+        return next((e.value for e in events if isinstance(e, BreakerTripped) and e.name == "money_per_day"), 0)
 
     def commands(self, run: str, after: int, limit: int | None = None) -> tuple[Command, ...]:
         found = []

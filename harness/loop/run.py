@@ -11,14 +11,14 @@ import msgspec
 
 from gates.base import Gate, Rules
 from harness.config import Config
-from harness.events import Event, GateFinished, Role, SandboxOpened
+from harness.events import Event, GateFinished, SandboxOpened
 from harness.goal import Goal
 from harness.journal import Iteration, Record, State
 from harness.loop.endings import Ended, ending_of, out_of_time
 from harness.loop.surroundings import happened, in_run, spec_of
 from harness.loop.tape import Tape
 from harness.memory import Note, Shelf
-from harness.models import Ledger, Model, ModelError, OverBudget, Profile
+from harness.models import Ledger, ModelError, OverBudget, Router, Voice
 from harness.repo import Base, RepoError, Repository, Store
 from sandboxes import Engine, Sandbox, SandboxError, Spec
 
@@ -72,14 +72,6 @@ class Cancel:
         return self.flag.wait(seconds)
 
 
-@dataclass(frozen=True)
-class Voice:
-    """A model ready to be asked in a role."""
-
-    model: Model
-    profile: Profile
-
-
 @dataclass
 class Run:
     """Everything `pursue` needs. Only `state` changes: the driver advances it with every event it has stored."""
@@ -94,7 +86,7 @@ class Run:
     image: str
     gates: tuple[Gate, ...]
     rules: Rules
-    voices: dict[Role, Voice]
+    router: Router
     ledger: Ledger
     notes: tuple[Note, ...]
     state: State
@@ -131,8 +123,8 @@ class Run:
         return self.started + idle + self.goal.limits.seconds
 
     def light(self) -> Voice | None:
-        """The model for small work, where there is one."""
-        return self.voices.get("light")
+        """The model for small work, where there is one; a run that has asked nobody so far has none to do."""
+        return None if not self.state.turns else self.router.choose(self.router.tiers["light"])
 
     @property
     def seed(self) -> Path:

@@ -30,6 +30,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     """A JSON schema the reply's text must follow (`output_config.format`)."""
     effort: Effort | None = None
     """How hard the model should try, where its profile knows of effort."""
+    previous: str = ""
+    """The id of the reply before, for servers that say why a cache was missed."""
 
 
 class ToolCall(msgspec.Struct, frozen=True):
@@ -54,6 +56,10 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
     micros: int = 0
     geo: str = ""
     """The region the server says it ran in; some regions cost more."""
+    id: str = ""
+    """The message's own."""
+    missed: str = ""
+    """Why the server could not serve the prompt from its cache, in its own word (`tools_changed`)."""
     detail: str = ""
     """With the stop reason `refusal`: its category, where the server names one."""
 

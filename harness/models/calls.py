@@ -11,7 +11,7 @@ from harness.events import Event, ModelFailed, ModelReplied, ModelRequested, Usa
 from harness.models import price
 from harness.models.base import Model, ModelError, Reply, Request
 from harness.models.catalog import Profile
-from harness.models.ledger import Hold, Ledger
+from harness.models.ledger import Hold, Ledger, Slice
 from harness.models.wire import body
 
 ATTEMPTS = {"rate_limited": 12, "overloaded": 12, "server": 8, "unreachable": 8, "cut": 4, "timeout": 3}
@@ -20,6 +20,7 @@ are up to six minutes); the last two are charged at worst case each time. Other 
 FIRST, LONGEST = 1.0, 60.0
 """Seconds: the pause after the first failure, doubled after each further one, and the longest pause there is, also
 where the server asks for a longer one."""
+LONGEST_PATIENCE = max(ATTEMPTS.values())
 OVERHEAD = 4_096
 """Tokens that a server adds to a conversation's first request for tools, thinking and structured output. The API's
 documentation of tool use names up to 804 for the tools."""
@@ -63,7 +64,7 @@ def parameters(request: Request) -> str:
 def ask(
     model: Model,
     profile: Profile,
-    ledger: Ledger,
+    ledger: Ledger | Slice,
     request: Request,
     *,
     conversation: str,
@@ -72,15 +73,17 @@ def ask(
     deadline: float,
     wait: Callable[[float], object],
     on_text: Callable[[str, str], None] | None = None,
+    patience: int | None = None,
 ) -> Generator[Event, None, Reply]:
     """Call the model. Yields `ModelRequested` before each attempt, and `ModelReplied` or `ModelFailed` after it.
 
     `prompt_bound` is from `bound`. `deadline` is in seconds of the monotonic clock: no attempt and no pause goes
     beyond it. `wait(seconds)` pauses; when it returns something true the pause was interrupted and there is no
-    further attempt (it may also raise). Raises `OverBudget` before an attempt that the ledger has no room for, and
+    further attempt (it may also raise). `patience` is the most attempts where another model could
+    take this one's place. Raises `OverBudget` before an attempt that the ledger has no room for, and
     the `ModelError` of the last attempt. An attempt of unknown outcome costs its whole reservation.
     """
-    worst = price.worst(profile, prompt_bound, request.max_tokens)
+    worst, tokens = price.worst(profile, prompt_bound, request.max_tokens), prompt_bound + request.max_tokens
     sent = hashlib.sha256(body(profile, request)).hexdigest()
     params = parameters(request)
     attempt = 0
@@ -89,16 +92,17 @@ def ask(
         left = deadline - time.monotonic()
         if left <= 0:
             raise ModelError("timeout", "the time of the run is over", charged=False)
-        hold = ledger.reserve(worst, prompt_bound + request.max_tokens)
+        hold = ledger.reserve(worst, tokens)
         intent = ModelRequested(
             conversation=conversation, call=call, attempt=attempt, model=profile.name, reserved=hold.micro_usd,
-            request=sent, params=params,
+            tokens=hold.tokens, request=sent, params=params,
         )  # fmt: skip
         outcome = yield from _attempt(model, profile, ledger, hold, request, intent, left, on_text)
         if isinstance(outcome, Reply):
             return outcome
         rest = pause(attempt, outcome.retry_after, random.random())  # noqa: S311 - jitter is no secret
-        again = attempt < ATTEMPTS.get(outcome.kind, 1) and rest < deadline - time.monotonic()
+        most = min(ATTEMPTS.get(outcome.kind, 1), patience or LONGEST_PATIENCE)
+        again = attempt < most and rest < deadline - time.monotonic()
         yield ModelFailed(
             conversation=conversation,
             call=call,
@@ -107,6 +111,7 @@ def ask(
             kind=outcome.kind,
             message=outcome.message,
             cost=worst if outcome.charged else 0,
+            tokens=tokens if outcome.charged else 0,
             retry_micros=int(rest * 1_000_000) if again else None,
         )
         if not again or wait(rest):
@@ -116,7 +121,7 @@ def ask(
 def _attempt(
     model: Model,
     profile: Profile,
-    ledger: Ledger,
+    ledger: Ledger | Slice,
     hold: Hold,
     request: Request,
     intent: ModelRequested,
@@ -144,13 +149,15 @@ def _attempt(
     yield ModelReplied(
         conversation=intent.conversation,
         call=intent.call,
-        model=reply.model,
+        model=profile.name,
         stop_reason=reply.stop_reason,
         usage=reply.usage,
         cost=cost,
         calls=len(reply.calls),
         micros=reply.micros,
         request_id=reply.request_id,
+        message=reply.id,
+        missed=reply.missed,
         text=reply.text,
         thinking=reply.thinking,
         wire=reply.wire.decode(),

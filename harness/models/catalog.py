@@ -7,15 +7,19 @@ refused: a price of zero has to be written down.
 import re
 import tomllib
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 
 Tokens = Annotated[int, msgspec.Meta(ge=1)]
 MicroUsd = Annotated[int, msgspec.Meta(ge=0)]
 
+Platform = Literal["anthropic", "bedrock", "vertex", "foundry"]
+
 PACKAGED = Path(__file__).with_name("models.toml")
+SERVERS = Path(__file__).with_name("servers.toml")
 SUSPICIOUS = 1_000
 """A price below this (a tenth of a cent per million tokens) was meant in dollars."""
 
@@ -59,7 +63,39 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     base_url: str | None = None
     """Where this model is served, when not where the SDK's environment says."""
     key_env: str | None = None
-    """The environment variable with the key for `base_url`; a server that wants none needs none."""
+    """The environment variable with the key for `base_url`; a server that wants none needs none. On Vertex it holds
+    an access token, on Bedrock a bearer token, on Foundry the API key."""
+    platform: Platform = "anthropic"
+    """Whose client of the SDK asks for it."""
+    region: str = ""
+    """Of Bedrock or Vertex, when not the environment's."""
+    project: str = ""
+    """Of Vertex, when not the environment's."""
+    model: str = ""
+    """What the server calls it, when not `name`."""
+    percent: Annotated[int, msgspec.Meta(ge=1)] = 100
+    """What a call costs at this endpoint, of `price`: Bedrock's regional endpoints take 110."""
+    server: str = ""
+    """The kind of a local or gateway server (`servers.toml`)."""
+    family: str = ""
+    """The model that this entry is `like`: two entries of a family are one model, wherever they are served."""
+    count_tokens: bool = True
+    truncates: bool = False
+    """The server cuts a prompt beyond its context without saying so."""
+    diagnostics: bool = False
+    """The server says why a cache was missed (`diagnostics`)."""
+    limits: tuple[str, ...] = ()
+    """What else is known to be missing there, for people."""
+
+    @property
+    def wire_name(self) -> str:
+        """What requests call it."""
+        return self.model or self.name
+
+    @property
+    def endpoint(self) -> tuple[str, str, str, str]:
+        """Where it is asked, and with whose key: what two models share when one's refusal says all of the other."""
+        return self.platform, self.base_url or "", self.region, self.key_env or ""
 
 
 class CatalogError(Exception):
@@ -126,8 +162,32 @@ def load(user_file: Path | None = None) -> Catalog:
             below = merged[name][1] if name in merged else {}
             price = {**below.get("price", {}), **table.get("price", {})}
             merged[name] = (user_file, {**below, **table, **({"price": price} if price else {})})
+    merged = {name: (path, _whole(path, name, merged)) for name, (path, _) in merged.items()}
     priced = {name: _profile(path, name, table) for name, (path, table) in merged.items() if "price" in table}
     return Catalog(priced, frozenset(merged) - frozenset(priced), dated)
+
+
+@cache
+def servers() -> dict[str, dict[str, Any]]:
+    """The kinds of local and gateway servers, and the fields that each presets."""
+    found: dict[str, dict[str, Any]] = tomllib.loads(SERVERS.read_text(encoding="utf-8"))["servers"]
+    return found
+
+
+def _whole(path: Path, name: str, merged: Mapping[str, tuple[Path, dict[str, Any]]]) -> dict[str, Any]:
+    """A model's own table over that of the model it is `like`, over what its kind of server presets."""
+    table = dict(merged[name][1])
+    like, kind = table.pop("like", None), table.get("server", "")
+    if kind and kind not in servers():
+        near = _near(kind, servers(), 1)
+        fix = f"Did you mean `{near[0]}`?" if near else f"There are: {', '.join(servers())}."
+        raise CatalogError(f"{path}: models.{name}.server = {kind!r}", "no such kind of server", fix, path=path)
+    if like is None:
+        return {**servers().get(kind, {}), **table}
+    if like not in merged or "like" in merged[like][1]:
+        why = "it is in no catalog" if like not in merged else "it is itself like another one"
+        raise CatalogError(f"{path}: models.{name}.like = {like!r}", why, "Name a model that stands alone.", path=path)
+    return {**merged[like][1], "family": like, **servers().get(kind, {}), **table}
 
 
 def _tables(path: Path) -> tuple[dict[str, dict[str, Any]], str]:
@@ -144,7 +204,7 @@ def _tables(path: Path) -> tuple[dict[str, dict[str, Any]], str]:
     if not isinstance(models, dict) or not all(isinstance(table, dict) for table in models.values()):
         raise CatalogError(f"{path}: `models` is no table", "each model is a table", "Write [models.NAME].", path=path)
     for name, table in models.items():
-        fields = [field for field in Profile.__struct_fields__ if field != "name"]
+        fields = [field for field in Profile.__struct_fields__ if field not in ("name", "family")] + ["like"]
         _known(path, f"models.{name}", table, fields)
         if not isinstance(table.get("price", {}), dict):
             why = "a price is a table of input, output and cache prices"
@@ -175,7 +235,7 @@ def _near(name: str, known: Any, count: int) -> tuple[str, ...]:
 def _profile(path: Path, name: str, table: dict[str, Any]) -> Profile:
     whole = f"Prices are whole micro-dollars per million tokens ($2.50 is 2_500_000); see {PACKAGED.name}."
     try:
-        profile = msgspec.convert({**table, "name": name}, Profile)
+        profile = msgspec.convert({"family": name, **table, "name": name}, Profile)
     except msgspec.ValidationError as error:
         raise CatalogError(f"{path}: models.{name} is incomplete or wrong", str(error), whole, path=path) from None
     for field in Price.__struct_fields__:

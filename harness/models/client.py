@@ -9,15 +9,15 @@ The import of the SDK takes a second, so it waits for the first use or for `warm
 
 import contextlib
 import gc
-import os
 import socket
 import threading
 import time
 import weakref
 from collections.abc import Callable
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from harness.models import errors
+from harness.models import errors, platforms
 from harness.models.base import ModelError, Reply, Request
 from harness.models.catalog import Profile
 from harness.models.stream import Broken, Collector, events
@@ -25,6 +25,8 @@ from harness.models.transport import alarm, answer, check_keys, clean, shut
 from harness.models.wire import body
 
 if TYPE_CHECKING:
+    import ssl
+
     import anthropic
     import httpx2
 
@@ -92,7 +94,10 @@ class MessagesModel:
             return error
         self._here.born = self._interrupts
         limits = httpx2.Timeout(timeout)
-        told = answer(client, lambda: client.get("/v1/models", cast_to=httpx2.Response, options={"timeout": limits}))
+        where = platforms.probe_path(self.profile)
+        if where is None:  # credentials and region were found; more cannot be known without a call
+            return None
+        told = answer(client, lambda: client.get(where, cast_to=httpx2.Response, options={"timeout": limits}))
         harmless = isinstance(told, ModelError) and told.status in (400, 404, 405)
         return None if harmless or not isinstance(told, ModelError) else told
 
@@ -114,7 +119,8 @@ class MessagesModel:
 
         def post() -> httpx2.Response:
             options: anthropic.RequestOptions = {"timeout": limits}
-            return client.post("/v1/messages", cast_to=httpx2.Response, content=sent, stream=True, options=options)
+            where = platforms.path(self.profile, client)
+            return client.post(where, cast_to=httpx2.Response, content=sent, stream=True, options=options)
 
         response = answer(client, post)
         if isinstance(response, ModelError):
@@ -151,21 +157,16 @@ class MessagesModel:
         import anthropic
         import httpx2
 
-        http = anthropic.DefaultHttpxClient(event_hooks={"request": [self._watch]})
-        given: dict[str, Any] = {"base_url": self._base_url}
-        if self._base_url is None and self.profile.base_url is not None:
-            key = os.environ.get(self.profile.key_env, "") if self.profile.key_env else ""
-            given = {"base_url": self.profile.base_url, "api_key": key or "none"}
+        http = anthropic.DefaultHttpxClient(verify=_trust(), event_hooks={"request": [self._watch]})
         try:
-            client = anthropic.Anthropic(max_retries=0, http_client=http, **given)
+            client = platforms.connect(self.profile, self._base_url, http)
             check_keys(client)
         except httpx2.InvalidURL as error:
             http.close()
             raise ModelError("bad_request", f"ANTHROPIC_BASE_URL is no address: {error}", charged=False) from None
         except (anthropic.AnthropicError, ValueError, OSError) as error:
             http.close()
-            why = f"the SDK finds no usable credentials: {error}. {errors.FIXES['auth']}"
-            raise ModelError("auth", why, charged=False) from None
+            raise platforms.missing(error) from None
         return client
 
     def _watch(self, request: "httpx2.Request") -> None:
@@ -180,6 +181,19 @@ class MessagesModel:
             self._sockets.add(connection)
             if self._here.born != self._interrupts:
                 shut(connection)
+
+
+@cache
+def _trust() -> "ssl.SSLContext":
+    """The certificates to trust: 30 ms to read, so once for all clients of a process."""
+    import httpx2
+
+    return httpx2.create_ssl_context()
+
+
+def preload() -> None:
+    """Begin to import the SDK beside whatever comes next: it takes a second, and no run gets by without it."""
+    threading.Thread(target=_import_sdk, name="preload", daemon=True).start()
 
 
 def _import_sdk() -> None:

@@ -94,6 +94,44 @@ class Ledger:
             self._tokens += tokens
 
 
+class Slice:
+    """A part of a ledger, for work that must not eat the rest: every reservation is made on both."""
+
+    def __init__(self, whole: Ledger, limit_micro_usd: int, limit_tokens: int) -> None:
+        self._whole, self._part = whole, Ledger(limit_micro_usd, limit_tokens)
+        self._outer: dict[int, Hold] = {}
+
+    @property
+    def spent(self) -> int:
+        """Micro-dollars settled on this part."""
+        return self._part.spent
+
+    def reserve(self, micro_usd: int, tokens: int) -> Hold:
+        """As `Ledger.reserve`. Raises `OverBudget` for the limit that has no room: the part's or the whole's."""
+        hold = self._part.reserve(micro_usd, tokens)
+        try:
+            self._outer[hold.number] = self._whole.reserve(micro_usd, tokens)
+        except OverBudget:
+            self._part.release(hold)
+            raise
+        return hold
+
+    def settle(self, hold: Hold, cost: int, usage: Usage) -> None:
+        """As `Ledger.settle`."""
+        self._part.settle(hold, cost, usage)
+        self._whole.settle(self._outer.pop(hold.number), cost, usage)
+
+    def forfeit(self, hold: Hold) -> None:
+        """As `Ledger.forfeit`."""
+        self._part.forfeit(hold)
+        self._whole.forfeit(self._outer.pop(hold.number))
+
+    def release(self, hold: Hold) -> None:
+        """As `Ledger.release`."""
+        self._part.release(hold)
+        self._whole.release(self._outer.pop(hold.number))
+
+
 def _dollars(micro_usd: int) -> str:
     return f"${micro_usd // 1_000_000}.{micro_usd % 1_000_000 // 10_000:02d}"
 

@@ -1,5 +1,7 @@
 """What a call costs, in exact integer arithmetic: micro-dollars, rounded up once per call."""
 
+import math
+
 from harness.events import Usage
 from harness.models.catalog import Price, Profile
 
@@ -14,7 +16,7 @@ def cost(profile: Profile, usage: Usage, geo: str = "") -> int:
         + usage.cache_write_1h * _or_input(price, price.cache_write_1h)
         + usage.cache_read * _or_input(price, price.cache_read)
     )
-    return _total(amount, _tier(profile, usage.prompt), profile.geo.get(geo, 100))
+    return _total(amount, _tier(profile, usage.prompt), profile.geo.get(geo, 100), profile.percent)
 
 
 def worst(profile: Profile, prompt_tokens_upper_bound: int, max_tokens: int) -> int:
@@ -27,7 +29,7 @@ def worst(profile: Profile, prompt_tokens_upper_bound: int, max_tokens: int) -> 
     dearest = max(price.input, *(_or_input(price, rate) for rate in rates))
     amount = prompt_tokens_upper_bound * dearest + max_tokens * price.output
     reachable = [100] + [tier.percent for tier in profile.tiers if prompt_tokens_upper_bound > tier.over]
-    return _total(amount, max(reachable), max([100, *profile.geo.values()]))
+    return _total(amount, max(reachable), max([100, *profile.geo.values()]), profile.percent)
 
 
 def is_free(profile: Profile) -> bool:
@@ -44,5 +46,5 @@ def _tier(profile: Profile, prompt: int) -> int:
     return max(reached, key=lambda tier: tier.over).percent if reached else 100
 
 
-def _total(amount: int, tier_percent: int, geo_percent: int) -> int:
-    return -(-amount * tier_percent * geo_percent // (1_000_000 * 100 * 100))
+def _total(amount: int, *percents: int) -> int:
+    return -(-amount * math.prod(percents) // (1_000_000 * math.prod([100] * len(percents))))

@@ -40,9 +40,15 @@ class _Counted(msgspec.Struct):
     inference_geo: str | None = None
 
 
+class _Diagnosed(msgspec.Struct):
+    cache_miss_reason: dict[str, Any] | None = None
+
+
 class _Message(msgspec.Struct):
+    id: str = ""
     model: str = ""
     usage: _Counted | None = None
+    diagnostics: _Diagnosed | None = None
 
 
 class ErrorBody(msgspec.Struct):
@@ -126,6 +132,7 @@ class Collector:
         self._blocks: dict[int, _Block] = {}
         self._counts: dict[str, int] = {}
         self._model, self._geo, self._stop, self._detail, self._ended = "", "", "", "", False
+        self._id, self._missed = "", ""
 
     @property
     def whole(self) -> bool:
@@ -145,7 +152,9 @@ class Collector:
             case "content_block_start" if event.content_block is not None:
                 self._blocks[event.index] = _Block(event.content_block)
             case "message_start" if event.message is not None:
-                self._model = event.message.model
+                self._model, self._id = event.message.model, event.message.id
+                if event.message.diagnostics is not None:
+                    self._missed = str((event.message.diagnostics.cache_miss_reason or {}).get("type", ""))
                 self._count(event.message.usage)
             case "message_delta":
                 self._count(event.usage)
@@ -217,6 +226,8 @@ class Collector:
             request_id=request_id,
             micros=micros,
             geo=self._geo,
+            id=self._id,
+            missed=self._missed,
             detail=self._detail,
         )
 

@@ -16,9 +16,15 @@ if TYPE_CHECKING:
 
 def check_keys(client: "anthropic.Anthropic") -> None:
     """Refuse a key that no header can carry here: the transport would quote it in its error."""
-    for secret in filter(None, (client.api_key, client.auth_token)):
+    for secret in _secrets(client):
         if not secret.isascii() or not secret.isprintable() or " " in secret:
             raise ValueError("the key holds blanks, line ends or other characters that no key has")
+
+
+def _secrets(client: "anthropic.Anthropic") -> tuple[str, ...]:
+    """What a platform's client authenticates with, as far as it is told in words."""
+    named = (getattr(client, name, None) for name in ("api_key", "auth_token", "access_token"))
+    return tuple(secret for secret in named if secret)
 
 
 def answer(client: "anthropic.Anthropic", send: "Callable[[], httpx2.Response]") -> "httpx2.Response | ModelError":
@@ -31,6 +37,9 @@ def answer(client: "anthropic.Anthropic", send: "Callable[[], httpx2.Response]")
         return _refused(client, error)
     except UnicodeError:
         return _unsendable(client)
+    except (ImportError, RuntimeError) as error:  # a cloud's credentials, looked for when the request is signed
+        what = "install loopwright[aws] or loopwright[google]" if isinstance(error, ImportError) else "log in there"
+        return ModelError("auth", f"no credentials: {clean(client, str(error))}; {what}", charged=False)
     except TypeError as error:  # the SDK's way to say that it has nothing to authenticate with
         if "authentication" not in str(error):
             raise
@@ -73,8 +82,8 @@ def _unsendable(client: "anthropic.Anthropic") -> ModelError:
 
 def clean(client: "anthropic.Anthropic", message: str) -> str:
     """Foreign words without the key that they may quote, and no longer than a person reads."""
-    for secret in (client.api_key, client.auth_token):
-        if secret and len(secret) > 7:
+    for secret in _secrets(client):
+        if len(secret) > 7:
             message = message.replace(secret, "[key]")
     return message[:1_000]
 

@@ -12,6 +12,8 @@ from harness.models.base import Request
 from harness.models.catalog import Profile
 
 HOUR = {"type": "ephemeral", "ttl": "1h"}
+VERSION = "2026-10-21"
+"""Of the API, where it travels in the body: the SDK's own constant, which cannot be had without importing it."""
 TAIL = {"type": "ephemeral"}
 
 
@@ -22,7 +24,11 @@ def body(profile: Profile, request: Request) -> bytes:
     of a role; a top-level mark, which the server moves to the last block, covers the growing rest for 5 minutes.
     """
     tools: list[dict[str, Any]] = [msgspec.to_builtins(tool) for tool in request.tools]
-    head: dict[str, Any] = {"model": profile.name, "max_tokens": request.max_tokens, "stream": True}
+    head: dict[str, Any] = {"max_tokens": request.max_tokens, "stream": True}
+    if profile.platform == "vertex":  # there the path names the model
+        head["anthropic_version"] = VERSION
+    else:
+        head["model"] = profile.wire_name
     if request.system:
         head["system"] = request.system
     if profile.cache:
@@ -42,4 +48,6 @@ def body(profile: Profile, request: Request) -> bytes:
         config["effort"] = request.effort
     if config:
         head["output_config"] = config
+    if profile.diagnostics and request.previous:
+        head["diagnostics"] = {"previous_message_id": request.previous}
     return b"".join((msgspec.json.encode(head)[:-1], b',"messages":[', b",".join(request.messages), b"]}"))

@@ -1,6 +1,7 @@
 """The HTTP side of the scripted server: paths, credentials, and the faults of a connection."""
 
 import json
+import re
 import select
 import socket
 import time
@@ -9,6 +10,9 @@ from typing import Any
 
 from tests.scripted import wire
 from tests.scripted.server import Answer, Recorded, ScriptedServer
+
+VERTEX = re.compile(r"/projects/[^/]+/locations/[^/]+/publishers/anthropic/models/([^/:]+):streamRawPredict")
+"""Where Vertex serves a model, which the body then does not name."""
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -59,6 +63,8 @@ class Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             return
         path = self.path.split("?")[0]
+        if (vertex := VERTEX.fullmatch(path)) and b'"model"' not in raw.split(b'"messages"')[0]:
+            path, raw = "/v1/messages", b'{"model":"%s",' % vertex[1].encode() + raw[1:]
         if not self._authorised():
             self._json(401, wire.error(401, "invalid x-api-key"))
         elif path == "/v1/messages":

@@ -11,8 +11,8 @@ FIELDS = {"model", "max_tokens", "messages", "stream", "system", "tools", "tool_
 """What local servers that speak the Messages API understand (the least common of their documentations)."""
 
 HOSTED = FIELDS | {
-    "cache_control", "container", "diagnostics", "inference_geo", "metadata", "output_config", "service_tier",
-    "speed", "thinking",
+    "anthropic_version", "cache_control", "container", "diagnostics", "inference_geo", "metadata", "output_config",
+    "service_tier", "speed", "thinking",
 }  # fmt: skip
 
 
@@ -49,6 +49,8 @@ class Talk:
         self.constant: tuple[bytes, bytes] | None = None
         self.messages: list[bytes] = []
         self.attempts: dict[int, int] = {}
+        self.served, self.prompt = -1, 0
+        """The last step that was answered, and the tokens of its request."""
         self.sent: dict[int, list[Any]] = {}
         """Step -> the contents that were answered whole."""
 

@@ -15,7 +15,7 @@ import msgspec
 
 from tests.scripted import wire
 from tests.scripted.cache import BadMarks, Cache
-from tests.scripted.judge import Judge, Refused, Request, check_shape, parse
+from tests.scripted.judge import Judge, Refused, Request, Talk, check_shape, parse
 from tests.scripted.script import Step, script
 
 
@@ -76,9 +76,11 @@ class ScriptedServer:
     ) -> None:
         from tests.scripted.handler import Handler
 
-        self.key, self.strict = key, strict
+        self.key, self.strict, self.minimum = key, strict, minimum
         self.requests: list[Recorded] = []
         self.breaches: list[str] = []
+        self.cold: list[str] = []
+        """Requests of a conversation whose cache did not serve the whole request before, though it could have."""
         self.models = script(script_)
         self.closing = threading.Event()
         self._lock = threading.Lock()
@@ -171,11 +173,22 @@ class ScriptedServer:
             body = wire.error(step.status, step.message or f"scripted {step.status}", step.error, step.code)
             return Answer(status=step.status, step=step, body=body)
         name = f"{talk.name}_{record.step}"
-        body = wire.message(step, name, request.model, self._usage(record, step, request))
+        usage = self._usage(record, step, request)
+        self._warmth(talk, record, step, usage)
+        body = wire.message(step, name, request.model, usage)
         if step.whole:
             talk.sent.setdefault(record.step, []).append(body["content"])
             record.usage = body["usage"]
         return Answer(status=200, step=step, body=body, stream=request.stream)
+
+    def _warmth(self, talk: Talk, record: Recorded, step: Step, usage: dict[str, Any]) -> None:
+        """Each request has to be read from the cache as far as the one before it went."""
+        if self.strict or step.usage:
+            return
+        read = usage["cache_read_input_tokens"]
+        if record.step > talk.served and talk.prompt >= self.minimum and read < talk.prompt:
+            self.cold.append(f"conversation {talk.number}, step {record.step}: {read} of {talk.prompt} tokens")
+        talk.served, talk.prompt = record.step, read + usage["input_tokens"] + usage["cache_creation_input_tokens"]
 
     def _usage(self, record: Recorded, step: Step, request: Request) -> dict[str, Any]:
         said = sum(len(wire.encode(block)) for block in wire.content(step, "")) // 4
