@@ -75,6 +75,8 @@ class Served:
             usage=outcome.usage,
             model=outcome.model,
             request_id=outcome.request_id,
+            id=outcome.message,
+            missed=outcome.missed,
             micros=outcome.micros,
             geo=outcome.geo,
             detail=outcome.detail,
