@@ -25,6 +25,7 @@ from tests.github_support import seeded
 def other(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[World, Forge]]:
     kind = request.param
     world = seeded(tmp_path_factory.mktemp(kind))
+    world.person("bot", 1, "write")  # whoever may push may write
     with Other(world, kind) as server:
         place = Where(kind=kind, server=server.url, path=world.repository)
         forge = connect(place, {"LOOPWRIGHT_TOKEN": "write-token"})

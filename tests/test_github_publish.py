@@ -13,16 +13,18 @@ from harness.forge import Account, ForgeRejected, Issue
 from harness.forge.commits import File, commit, read_back
 from harness.forge.github import GitHub
 from harness.github.manifest import MANIFEST, PACK, GateProof, Manifest, save
-from harness.github.marker import find
+from harness.github.marker import Ledger, find, write
 from harness.github.options import Options
 from harness.github.outcome import Result
 from harness.github.patch import PatchPolicy
 from harness.github.publish import Job, finish
 from harness.github.ticket import Ticket
+from harness.github.tracker import locate
 from harness.github.trigger import Trigger
 from harness.repo import Store
 from harness.repo.remote import Remote, fetch
 from tests.github_stand_in import StandIn, World
+from tests.github_stand_in.world import BOT
 from tests.github_support import seeded
 
 Files = dict[str, tuple[str, bytes] | None]
@@ -304,6 +306,18 @@ def test_publishing_again_after_a_crash_is_publishing_once(desk: Desk, world: Wo
     assert (second.ending, third.ending) == ("pr_opened", "pr_updated")
     assert second.head == third.head == world.tip(f"loopwright/issue-{number}")
     assert len([c for c in world.comments if c["issue"] == number]) == 1
+
+
+def test_a_mark_that_a_stranger_writes_is_not_ours(desk: Desk, world: World) -> None:
+    """Else a passer-by would have us edit his comment, and choose which workflow run `cancel` ends."""
+    directory, _ = desk.bundle(GOOD)
+    number = world.issue("t", "b")
+    world.person("mallory", 404, "read")
+    forged = world.say(number, write(Ledger(issue=number, workflow=7)), author="mallory")
+    assert desk.publish(directory, number).ending == "pr_opened"
+    assert [c["user"] for c in world.comments if c["issue"] == number] == ["mallory", BOT["login"]]
+    assert find(forged["body"]) == Ledger(issue=number, workflow=7)
+    assert locate(desk.github, number).comment == world.comments[-1]["id"]
 
 
 def test_a_token_that_cannot_write_says_so(desk: Desk, world: World) -> None:

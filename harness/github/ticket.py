@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from harness.forge import Account, ForgeError, ForgeMissing, Permission, Pull, at_least
+from harness.forge import Account, ForgeError, ForgeMissing, Permission, Pull
 from harness.forge.checks import checks, failed_jobs, failed_run, fingerprint
 from harness.forge.github import GitHub
 from harness.github import admission
@@ -13,7 +13,7 @@ from harness.github.admission import Actor, Decision, Policy, Work
 from harness.github.body import branch_of
 from harness.github.marker import Ledger, find
 from harness.github.snapshot import moment
-from harness.github.tracker import locate, put, react, working
+from harness.github.tracker import locate, may_mark, put, react, working
 from harness.github.trigger import Trigger
 
 
@@ -90,8 +90,7 @@ def ledger_of(github: GitHub, pull: Pull | None) -> Ledger | None:
     ledger = find(pull.body) if pull else None
     if pull is None or ledger is None:
         return None
-    bot = pull.author.type == "Bot"
-    return ledger if bot or at_least(github.permission(pull.author.login), "write") else None
+    return ledger if may_mark(github, pull.author) else None
 
 
 def open_comment(github: GitHub, trigger: Trigger, ticket: Ticket, job: str, workflow: int) -> Ticket:

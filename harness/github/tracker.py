@@ -2,7 +2,7 @@
 
 import msgspec
 
-from harness.forge import Comment, Forge, ForgeError, Uncertain
+from harness.forge import Account, Comment, Forge, ForgeError, Uncertain, at_least
 from harness.github.body import code, plain
 from harness.github.commands import HELP
 from harness.github.manifest import Manifest, dollars
@@ -38,10 +38,15 @@ class Tracker(msgspec.Struct, frozen=True, kw_only=True):
     url: str = ""
 
 
-def locate(forge: Forge, number: int, author: int = 0) -> Tracker:
-    """Our comment under `number`, if there is one: it carries our mark, and `author` (an account's id) wrote it."""
+def may_mark(forge: Forge, author: Account) -> bool:
+    """Whether a mark by this account counts: anybody can write one, a bot or somebody who may write is believed."""
+    return author.type == "Bot" or at_least(forge.permission(author.login), "write")
+
+
+def locate(forge: Forge, number: int) -> Tracker:
+    """Our comment under `number`, if there is one: it carries our mark, and its author may make it."""
     for each in reversed(forge.comments(number)):
-        if find(each.body) is not None and (not author or each.author.id == author):
+        if find(each.body) is not None and may_mark(forge, each.author):
             return Tracker(number=number, comment=each.id, url=each.url)
     return Tracker(number=number)
 
