@@ -45,6 +45,7 @@ class Lab:
         self.storms: set[int] = set()
         """Numbers of the rooms, counted from when this was set, in which the file /tmp/storm exists: bad luck."""
         self._spare: Sandbox | None = None
+        self._spare_image = ""
         self.spec: dict[str, Any] = {}
         """More fields of the rooms' `Spec`."""
 
@@ -111,6 +112,10 @@ class Lab:
         """A room at `tree`. The container is the last room's, swept and laid out anew, unless that one died: what
         is shown here is what gates find, and the loop's own tests show that its rooms are fresh."""
         sandbox, self._spare = self._spare if not self.spec else None, None
+        if sandbox is not None and self._spare_image != self.image:
+            sandbox.close()
+            sandbox = None
+        self._spare_image = self.image
         if sandbox is None:
             seed = self.store.seed(self.base, engine().uid)
             sandbox = engine().open(Spec(image=self.image, seed=seed, run=self.run, purpose="gates", **self.spec))

@@ -77,8 +77,10 @@ def test_a_note_about_what_fails_is_told_when_it_comes_back_and_a_wrong_one_is_n
     red = "tests/test_parse.py::test_beyond_the_end"
     now = int(time.time()) * MICRO
     [about] = shelf.keep([make("decision", "mind the fence posts", failures=(red,), verified=now)])
-    [gone] = shelf.keep([make("fix", "parse_range() is in old.py", paths=("src/old.py",), run="r1")])
-    [mended] = shelf.keep([make("quirk", "test_suffix fails", failures=("tests/test_parse.py::test_suffix",))])
+    [gone] = shelf.keep([make("fix", "parse_range() is in old.py", paths=("src/old.py",), run="r1", verified=now)])
+    [mended] = shelf.keep(
+        [make("quirk", "test_suffix fails", failures=("tests/test_parse.py::test_suffix",), verified=now)]
+    )
     right = edit("int(first), size\n", "int(first), size - 1\n")
     play([[step(WRONG), step(finish())], [step(right, TEST), step(finish())]])
     assert house.run().code == 0

@@ -99,11 +99,11 @@ def test_a_maker_and_a_checker_that_fail_give_way_between_conversations(rig: Rig
     ended = rig.run()
     assert isinstance(ended, RunFinished)
     assert ended.outcome == "succeeded"
-    opened = [(e.conversation, e.model) for e in rig.of(ConversationOpened)]
+    opened = [(e.conversation, e.model) for e in rig.of(ConversationOpened) if e.role != "light"]
     assert opened == [
         ("maker.1", MAKER), ("maker.1.2", "claude-sonnet-5"), ("checker.1", CHECKER), ("checker.1.2", SPARE),
     ]  # fmt: skip
-    assert [e.ending for e in rig.of(ConversationEnded)] == ["unreachable", "finish", "unreachable", "quiet"]
+    assert [e.ending for e in rig.of(ConversationEnded)][:4] == ["unreachable", "finish", "unreachable", "quiet"]
     assert [e.what for e in rig.of(Notice)] == [
         f"{MAKER} cannot be asked; claude-sonnet-5 takes its place",
         f"{CHECKER} cannot be asked; {SPARE} takes its place",

@@ -23,7 +23,7 @@ def union(ours: Notes, theirs: Notes, base: Notes) -> dict[str, Note]:
 
 def _both(one: Note, other: Note, base: Note | None) -> Note:
     """One note of two: a person's words before the harness's, else the ones confirmed last; all counts added up."""
-    first, second = sorted((one, other), key=lambda note: (bool(note.by), note.verified, note.text), reverse=True)
+    first, second = sorted((one, other), key=_weight, reverse=True)
     return msgspec.structs.replace(
         first,
         created=min(one.created, other.created) or max(one.created, other.created),
@@ -33,6 +33,11 @@ def _both(one: Note, other: Note, base: Note | None) -> Note:
         expires=0 if not one.expires or not other.expires else max(one.expires, other.expires),
         **_status(first, second, base),
     )
+
+
+def _weight(note: Note) -> tuple[bool, int, str, bytes]:
+    """The whole note at its end: which of two comes first may not depend on whose they are."""
+    return bool(note.by), note.verified, note.text, msgspec.json.encode(note)
 
 
 def _sum(one: int, other: int, base: int) -> int:

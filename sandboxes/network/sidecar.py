@@ -40,9 +40,9 @@ def orders(ttl: float, obey: Callable[[dict[str, Any]], None]) -> None:
 
 
 def first_order() -> dict[str, Any]:
-    """The first line, in which the harness says what is wanted."""
+    """The first line that is not empty: what the harness wants. An empty one is a heartbeat that came before."""
     data = b""
-    while not data.endswith(b"\n"):
+    while not (data.endswith(b"\n") and data.strip()):
         piece = os.read(0, 1)
         if not piece:
             sys.exit("nobody says what to do")
