@@ -14,10 +14,16 @@ from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import HealthCheck, settings
 
+from harness.config import places
 from harness.journal import Journal, Record, State
+from harness.loop.tidy import tidy
 from tests.forked import Forked
 from tests.scripted import ScriptedServer
+
+settings.register_profile("quick", max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("quick")
 
 ROOT = Path(__file__).parent.parent
 SAMPLE = ROOT / "demo" / "sample"
@@ -198,7 +204,7 @@ def house(tmp_path: Path, warm_journal: Path) -> Iterator[House]:
     made.home.mkdir()
     shutil.copy(warm_journal, made.home / "journal.db")
     yield made
-    made("gc", "--all")
+    tidy(places(made.environ), made.journal, everything=True, days=None)
     made.journal.close()
 
 
