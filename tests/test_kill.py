@@ -70,7 +70,7 @@ def test_random_kills(house: House, play: Play, seed: int) -> None:
         runs += 1
         while True:
             process = house.fork(*args)
-            if not process.wait(min(chance.expovariate(1.2), 10.0)):
+            if not process.wait(min(chance.expovariate(1.6), 10.0)):
                 process.kill()
                 kills += 1
                 check_chain(house)

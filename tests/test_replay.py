@@ -69,7 +69,16 @@ def same(done: Replayed) -> Replayed:
     return done
 
 
-@pytest.mark.parametrize("shape", SHAPES)
+FULL = {
+    *("checker_looks_first", "checker_refuses", "unreadable_verdict", "refused", "nothing_changed", "out_of_iterations"),
+    *("malformed_call", "cut_short", "overloaded", "satisfied"),
+}
+"""Shapes whose like is among the others: they come again under soak."""
+
+
+@pytest.mark.parametrize(
+    "shape", [pytest.param(name, marks=pytest.mark.soak) if name in FULL else name for name in SHAPES]
+)
 def test_a_recorded_run_comes_again(house: House, play: Play, shape: str) -> None:
     maker, more = SHAPES[shape]
     if more.get("detect"):

@@ -1,13 +1,18 @@
 """`loopwright watch` and `loopwright tui`: both only read the journal, so they come and go as they please."""
 
 import os
+import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import current_thread, main_thread
 from typing import IO, Any
 
 import click
 import msgspec
 
 from harness.config import places
+from harness.exits import CANCELLED
 from harness.journal import Journal, Record, line
 from tui.card import dollars, of_view, steps
 from tui.follow import Tail
@@ -43,8 +48,23 @@ def watch(runs: tuple[str, ...], whole: bool, as_json: bool) -> None:
         for text in _begin(journal, watched):
             click.echo(text, err=True)
         prefix = "{0}  " if len(runs) != 1 else ""
-        for tail, record in watched.follow():
-            _show(tail, record, prefix.format(tail.run), as_json)
+        with _left_at_once():
+            for tail, record in watched.follow():
+                _show(tail, record, prefix.format(tail.run), as_json)
+
+
+@contextmanager
+def _left_at_once() -> Iterator[None]:
+    """Ctrl-C ends the process where it stands. An exception might be lost where Python has no way to pass it on, and
+    whoever only reads has nothing to put in order."""
+    if current_thread() is not main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, lambda number, frame: os._exit(CANCELLED))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _begin(journal: Journal, watched: Watch) -> list[str]:

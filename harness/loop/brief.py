@@ -1,10 +1,12 @@
 """What a maker is told at the start of an iteration: facts as data, in sections that nothing inside can close."""
 
 from harness.agent import instructions, section
+from harness.config import SandboxTable
 from harness.events import CandidateMade, DiffStat
 from harness.goal import Goal
 from harness.loop.mapping import repository_map
 from harness.loop.run import Run
+from harness.loop.surroundings import in_run, services
 from harness.memory import render
 
 
@@ -43,7 +45,15 @@ def goal_text(goal: Goal) -> str:
 def _repo(run: Run) -> str:
     checks = ", ".join(gate.name for gate in run.gates)
     listing = repository_map(run.store, run.base.tree)
-    return f"The work tree is /w, without network. The harness will judge it with: {checks}.\n\nFiles:\n{listing}"
+    lines = [f"The work tree is /w, {_reach(run.config.sandbox)}. The harness will judge it with: {checks}."]
+    if beside := services(run.config.sandbox):
+        lines.append(f"At localhost: {', '.join(f'{each.name} on port {each.port}' for each in beside)}.")
+    return "\n".join([*lines, "", "Files:", listing])
+
+
+def _reach(table: SandboxTable) -> str:
+    hosts = in_run(table, ())
+    return f"with no network but to {', '.join(hosts)}" if hosts else "without network"
 
 
 def _state(n: int, limit: int, diff: DiffStat | None) -> str:
