@@ -45,7 +45,7 @@ test: lint image ## every check and every test
 	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal
 
 soak: image ## the same at full size: minutes, gigabytes, hundreds of kills
-	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m soak
+	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m soak --timeout 7200
 
 bench: image ## the table of measured figures
 	@$(BIN)/python -m bench

@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from contextlib import closing
 from typing import Any
 
 import docker
@@ -15,7 +16,7 @@ import requests
 from sandboxes import network, owner, rubbish, sidecars
 from sandboxes.base import Denied, News, SandboxUnavailable, Service, ServiceDown, ServiceUp, Spec
 from sandboxes.sidecars import Egress, order
-from sandboxes.stream import attach
+from sandboxes.stream import Stream, attach
 from sandboxes.tap import Tap
 
 START_SECONDS = 30.0
@@ -101,7 +102,9 @@ class Pod:
         for start in self._starting:
             try:
                 start.result()
-            except CancelledError:  # it was closed before this one had begun
+            except (CancelledError, SandboxUnavailable, docker.errors.DockerException, OSError):
+                if not self._closed:
+                    raise
                 raise SandboxUnavailable("the sandbox was given up", "while it was being opened") from None
 
     def allow(self, entry: str) -> bool:
@@ -150,24 +153,25 @@ class Pod:
         began = time.monotonic()
         arguments = sidecars.service(self._client, service, self._made[0], self._marks)
         container = self._start(service.name, arguments)
-        while not self._is_ready(service, container):
-            late = time.monotonic() - began > service.seconds
-            if self._closed or late or service.name not in self._taps:
-                why = f"it was not ready after {service.seconds} s" if late else "it ended while it was starting"
-                why = "it was given up" if self._closed else why
+
+        def vain() -> str:
+            """Why waiting any longer is in vain; empty while it is not."""
+            if time.monotonic() - began > service.seconds:
+                return f"it was not ready after {service.seconds} s"
+            return "it ended while it was starting" if self._closed or service.name not in self._taps else ""
+
+        while not self._is_ready(service, container, vain):
+            if why := vain():
                 raise SandboxUnavailable(f"the service {service.name} does not run", self._words(service.name, why))
             time.sleep(PAUSE)
         micros = int((time.monotonic() - began) * 1e6)
         self._tell_of(ServiceUp(service=service.name, image=service.image, port=service.port, micros=micros))
 
-    def _is_ready(self, service: Service, container: str) -> bool:
+    def _is_ready(self, service: Service, container: str, vain: Callable[[], str]) -> bool:
         if service.ready:
-            try:
-                probe = self._client.exec_create(container, ["/bin/sh", "-c", service.ready])["Id"]
-                self._client.exec_start(probe)
-                return bool(self._client.exec_inspect(probe)["ExitCode"] == 0)
-            except (docker.errors.APIError, requests.RequestException):
-                return False
+            with contextlib.suppress(docker.errors.APIError, requests.RequestException, OSError):
+                return succeeds(self._client, container, service.ready, vain)
+            return False
         self._tell("relay", knock=service.port)
         return self._hear("relay", lambda word: word.knocked == service.port).open
 
@@ -176,12 +180,16 @@ class Pod:
         self._made.insert(0, container) if first else self._made.append(container)
         stream = attach(self._client, container)
         self._said[name] = []
-        self._taps[name] = Tap(stream, lambda line: self._heard(name, line), lambda: self._ended(name))
+        self._taps[name] = tap = Tap(stream, lambda line: self._heard(name, line), lambda: self._ended(name))
         self._client.start(container)
+        if self._closed:  # `close` may have come before there was a tap to close
+            tap.close()
         return container
 
     def _tell(self, name: str, **wanted: Any) -> None:
-        self._taps[name].send(order(**wanted))
+        if (tap := self._taps.get(name)) is None:
+            raise SandboxUnavailable(f"the sandbox's {name} does not answer", self._words(name, "it has ended"))
+        tap.send(order(**wanted))
 
     def _heard(self, name: str, line: bytes) -> None:
         """A line of a container; those of services are none of our business, but their log."""
@@ -232,3 +240,18 @@ class Pod:
                 with contextlib.suppress(OSError, KeyError):
                     self._taps[name].send(b"\n")
             time.sleep(self._ttl / BEATS)
+
+
+def succeeds(client: docker.APIClient, container: str, line: str, vain: Callable[[], str]) -> bool:
+    """Whether a shell in the container runs the line with success; not, as soon as waiting for it is in vain.
+
+    The engine never answers an `exec` whose container dies as it begins.
+    """
+    probe = client.exec_create(container, ["/bin/sh", "-c", line])["Id"]
+    raw = client.exec_start(probe, socket=True)
+    with closing(Stream(getattr(raw, "_sock", raw), raw)) as stream:
+        while not vain():
+            with contextlib.suppress(TimeoutError):
+                if not stream.recv(1 << 16, PAUSE):
+                    return bool(client.exec_inspect(probe)["ExitCode"] == 0)
+    return False

@@ -77,6 +77,7 @@ def test_a_service_is_ready_when_its_own_check_says_so(open_box: Opener, cache: 
     ("wrong", "words"),
     [
         ({"ready": "false", "seconds": 2}, "was not ready after 2 s"),
+        ({"ready": "exec sleep 3600", "seconds": 2}, "was not ready after 2 s"),
         ({"image": ""}, "it ended while it was starting"),
     ],
 )
@@ -109,10 +110,12 @@ def test_waiting_for_a_service_can_be_given_up(open_box: Opener, docker_engine: 
 
     thread = threading.Thread(target=interrupt)
     thread.start()
-    with pytest.raises(SandboxUnavailable) as given_up:
-        open_box(run="given-up", services=(never,), allow=())
-    over.set()
-    thread.join()
+    try:
+        with pytest.raises(SandboxUnavailable) as given_up:
+            open_box(run="given-up", services=(never,), allow=())
+    finally:
+        over.set()
+        thread.join()
     assert "given up" in f"{given_up.value.what} {given_up.value.why}"
     docker_engine.settle()
     assert containers(docker_engine, run="given-up") == []
