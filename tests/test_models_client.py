@@ -34,7 +34,7 @@ def test_a_reply_with_everything_in_it_and_the_next_request_extends_the_one_befo
         second = model.attempt(grown(hello(), first), timeout=30)
     assert (first.stop_reason, first.text, first.thinking) == ("tool_use", "looking", "hm")
     assert [(call.name, call.input) for call in first.calls] == [("bash", {"command": "ls"})]
-    assert heard == [("thinking", "hm"), ("text", "looking")]
+    assert heard == [("thinking", "hm"), ("thinking", ""), ("text", "looking"), ("text", ""), ("tool", "bash")]
     assert (first.request_id, first.model) == ("req_scripted", NAME)
     assert second.stop_reason == "end_turn"
     assert server.requests[1].raw.startswith(server.requests[0].raw[:-2])

@@ -53,7 +53,7 @@ steps = st.builds(Step, text=words, thinking=words, tools=tools, chunk=st.intege
 @given(steps, st.integers(1, 40))
 def test_any_reply_in_any_packets_comes_back_as_it_was(step: Step, size: int) -> None:
     raw = b"".join(map(wire.sse, said(step)))
-    heard: dict[str, str] = {"text": "", "thinking": ""}
+    heard: dict[str, str] = {"text": "", "thinking": "", "tool": ""}
 
     def hear(kind: str, delta: str) -> None:
         heard[kind] += delta
@@ -64,6 +64,7 @@ def test_any_reply_in_any_packets_comes_back_as_it_was(step: Step, size: int) ->
     assert collector.whole
     made = reply(collector)
     assert (made.text, made.thinking) == (step.text, step.thinking) == (heard["text"], heard["thinking"])
+    assert heard["tool"] == "".join(tool.name for tool in step.tools)
     assert [call.input for call in made.calls] == [tool.input for tool in step.tools]
     sent = [block for block in wire.content(step, "x") if block.get("text", "x").strip()]
     assert content(made) == (sent or [{"type": "text", "text": EMPTY_REPLY}])

@@ -51,8 +51,8 @@ def play(script: Script, *, choose: bool = True, follow: bool = True, rows: int 
 
 def top(pane: Pane[Entry]) -> tuple[int, int]:
     """What is at the top of the view: the item, and which of its rows."""
-    at = pane._at(pane.scroll_offset.y)
-    return pane.items[at].key, pane.scroll_offset.y - pane._tops[at]
+    at = pane._rows.at(pane.scroll_offset.y)
+    return pane.items[at].key, pane.scroll_offset.y - pane._rows.tops[at]
 
 
 def bottom(pane: Pane[Entry]) -> int:
@@ -191,11 +191,11 @@ def test_replacing_keeps_the_cursor_on_the_same_item() -> None:
     async def script(host: Host, pilot: Pilot[None]) -> None:
         host.pane.replace(items(10, 60))
         await pilot.press("g", "j", "j", "j")
-        row = host.pane._tops[host.pane.cursor] - host.pane.scroll_offset.y
+        row = host.pane._rows.tops[host.pane.cursor] - host.pane.scroll_offset.y
         host.pane.replace(items(0, 60), key=lambda item: item.key)
         assert host.pane.chosen
         assert host.pane.chosen.key == 13
-        assert host.pane._tops[host.pane.cursor] - host.pane.scroll_offset.y == row
+        assert host.pane._rows.tops[host.pane.cursor] - host.pane.scroll_offset.y == row
         host.pane.replace(items(0, 5), key=lambda item: item.key)
         assert host.pane.chosen.key == 4
         host.pane.replace([], key=lambda item: item.key)

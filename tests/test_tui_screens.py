@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 
+from harness.clean import Cleaner
 from harness.events import ModelReplied, Notice
-from harness.journal import Journal
+from harness.journal import Journal, Speech
 from tests.tui_support import (
     SIZES,
     Author,
@@ -222,6 +223,43 @@ def test_a_reader_of_the_past_is_not_disturbed_by_what_happens(journal: Journal)
         assert [row[:60] for row in rows(app)[4:-1]] == before
         await pilot.press("G")
         assert "later 49" in text(app)
+
+    drive(journal, script, run="live")
+
+
+def test_what_a_model_says_is_seen_while_it_says_it_and_once(journal: Journal) -> None:
+    author = working(journal)
+    author.write(*notices(0, 300))
+    speech = Speech(journal.path, "live", Cleaner())
+    words = "Both forms of the header are parsed"
+    speech.begin("maker.1", 3)
+    speech.hear("thinking", "An HTTP date is \x1b[2Jthe other form ")
+
+    async def script(app: Loopwright, pilot: Pilot[None]) -> None:
+        story = run_screen(app).tabs[0].story
+        await until(pilot, lambda: "An HTTP date is the other form" in text(app))
+        speech.hear("thinking", "")
+        await pilot.press("pageup", "pageup")
+        await pilot.pause(0.3)
+        before = [row[:60] for row in rows(app)[4:-1]]
+        speech.hear("text", f"{words}. ")
+        speech.hear("text", "")
+        speech.hear("tool", "edit")
+        await until(pilot, lambda: story.items[-1].text == "edit is being written")
+        assert [row[:60] for row in rows(app)[4:-1]] == before, "a reader of the past is not disturbed"
+        await pilot.press("G", "enter")
+        assert run_screen(app), "there is no event to open yet"
+        assert words in text(app)
+        author.write(*turn(1, 3, text=words))
+        speech.close()
+        await until(pilot, lambda: story.items[-1].mark == "✗")
+        assert text(app).count(words) == 1
+        assert story.at_tail
+        speech.begin("maker.1", 4)
+        speech.hear("text", "the last words of a process ")
+        await until(pilot, lambda: "the last words" in text(app))
+        author.leave()  # killed
+        await until(pilot, lambda: "interrupted" in text(app) and "the last words" not in text(app))
 
     drive(journal, script, run="live")
 

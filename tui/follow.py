@@ -4,7 +4,7 @@ import time
 from itertools import islice
 
 from harness.events import CommandReceived, RunClaimed
-from harness.journal import Command, Journal, Record, State, Summary, fold
+from harness.journal import Command, Journal, Record, Spoken, State, Summary, fold, spoken
 from tui.control import waiting
 
 BATCH = 1024
@@ -51,6 +51,12 @@ class Tail:
     def over(self) -> bool:
         """Whether nothing more is to be expected until somebody resumes it."""
         return self.interrupted or not self._goes_on
+
+    def hear(self) -> Spoken | None:
+        """What its model is saying and has not said to its end: that comes as a record, and this is gone."""
+        said = spoken(self._journal.path, self.run) if self.held else None
+        talk = self.state.conversations.get(said.conversation) if said else None
+        return said if said and talk and said.call > talk.turns else None
 
     def look(self) -> tuple[Record, ...]:
         """Bring the state up to date with the next records, at most `BATCH`, and return them."""

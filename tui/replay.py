@@ -4,7 +4,7 @@ from bisect import bisect_right
 from itertools import islice
 
 from harness.goal import MICRO
-from harness.journal import Command, Journal, Record, State, fold
+from harness.journal import Command, Journal, Record, Spoken, State, fold
 
 EVERY = 2_000
 """Events between two states that are kept, so that going back is folding only that many."""
@@ -82,6 +82,10 @@ class Past:
     def look(self) -> tuple[Record, ...]:
         """Nothing new happens in the past."""
         return ()
+
+    def hear(self) -> Spoken | None:
+        """What was said is in the journal."""
+        return None
 
     def _fold(self, at: int) -> State:
         kept = self._kept[at // EVERY]

@@ -34,7 +34,7 @@ from harness.events import (
     VerdictGiven,
 )
 from harness.goal import MICRO
-from harness.journal import Record, line
+from harness.journal import Record, Spoken, line
 from harness.journal.cost import role_of
 from tui import calls
 from tui.block import Block, Row, folded
@@ -46,6 +46,8 @@ QUIET = (
 )  # fmt: skip
 """Events that have no line of their own, but for what `_ask` says of questions."""
 SIGNS: dict[str, Tone] = {"✓": "good", "✗": "bad", "!": "warn", "·": "dim"}
+THINKING = 12
+"""Rows of a thought that are shown while it comes."""
 ANSWERS = {"allow_once": "allowed once", "allow_run": "allowed for this run", "deny": "denied", "reply": "told"}
 
 
@@ -143,6 +145,30 @@ def _reply(event: ModelReplied, seq: int) -> list[Block]:
     verdict = role_of(event.conversation) == "checker" and event.text.lstrip().startswith("{")
     if event.text.strip() and not verdict:  # a verdict has a block of its own
         found.append(Block(seq=seq, text=event.text.strip()))
+    return found
+
+
+def saying(said: Spoken | None, seq: int) -> list[Block]:
+    """What a model is saying, as the blocks behind the event `seq`: open while it comes, and nothing to look up yet."""
+    if said is None:
+        return []
+    found = []
+    text = said.text.strip()
+    verdict = role_of(said.conversation) == "checker" and text.startswith("{")
+    if thought := said.thinking.strip():
+        rows: list[Row] = [(row.expandtabs(4), "dim italic") for row in thought.split("\n")]
+        body, more = folded(rows, THINKING, end=True)
+        found.append(
+            Block(
+                seq=seq + 1, text=f"thinking {one_line(thought)}", tone="dim italic", body=body, more=more,
+                open=not (text or said.tool),
+            )
+        )  # fmt: skip
+    if text and not verdict:
+        found.append(Block(seq=seq + 1, text=text, sign="…", sign_tone="live"))
+    if said.tool or verdict:
+        text = "writes its verdict" if verdict else f"{calls.SIGNS.get(said.tool, said.tool)} is being written"
+        found.append(Block(seq=seq + 1, text=text, sign="…", sign_tone="live", tone="dim"))
     return found
 
 

@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from harness.journal import Command, Record, State
+from harness.journal import Command, Record, Spoken, State
 
 
 class View(Protocol):
@@ -28,3 +28,6 @@ class View(Protocol):
 
     def look(self) -> tuple[Record, ...]:
         """Bring it up to date with the next records, and return them."""
+
+    def hear(self) -> Spoken | None:
+        """What its model is saying and has not said to its end."""

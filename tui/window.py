@@ -34,19 +34,37 @@ class Window:
         """That of the last one."""
         self.end: int | None = None
         """The last event there is to show: None for the journal's own."""
+        self._passing: list[Block] = []
+        """What is being said, at the end of the pane: it has no event yet."""
 
     def start(self, at: int, end: int | None = None, size: int = PAGE) -> None:
         """Begin anew with the events up to `at`; what comes after `end` is not shown at all."""
         self.first, self.last, self.end = max(0, at - size), at, end
         new, _ = self._make(self._read(self.first, at), [])
+        self._passing = []
         self.pane.replace(new)
         self.pane.action_last()
+
+    def say(self, passing: list[Block], newest: int) -> None:
+        """Show what is being said behind the event `newest`, if the window reaches to it, in the place of what was."""
+        passing = passing if self.last == newest else []
+        if passing == self._passing:
+            return
+        first = len(self.pane.items) - len(self._passing)
+        if len(passing) == len(self._passing):
+            for at, (old, new) in enumerate(zip(self._passing, passing, strict=True), first):
+                if old != new:
+                    self.pane.change(at, new)
+        else:
+            self.pane.swap_last(len(self._passing), passing)
+        self._passing = passing
 
     def around(self, seq: int) -> None:
         """Begin anew so that the event `seq` is in the window, and go there."""
         if not self.first < seq <= self.last:
             self.first = max(0, seq - PAGE // 2)
             records = self._read(self.first, self.first + PAGE)
+            self._passing = []
             self.last = records[-1].seq if records else self.first
             self.pane.replace(self._make(records, [])[0])
         self.pane.go(self.at(seq))
@@ -99,7 +117,8 @@ class Window:
         for at in range(len(self.pane.items) - 1, max(-1, len(self.pane.items) - 65), -1):
             if (call := self.pane.items[at].call) in done:
                 self.pane.change(at, done[call])
-        self.pane.append(new)
+        self.pane.swap_last(len(self._passing), new)
+        self._passing = []
 
     def _older(self) -> None:
         pane = self.pane
@@ -122,10 +141,11 @@ class Window:
         self.pane.cut_first(count)
 
     def _cut_last(self, count: int) -> None:
+        self.say([], self.last)
         items = self.pane.items
         while count < len(items) - 1 and items[-count].seq == items[-count - 1].seq:
             count += 1
-        self.pane.cut_last(count)
+        self.pane.swap_last(count, ())
         self.last = max(items[-1].until, items[-1].seq)
 
 

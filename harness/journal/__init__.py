@@ -17,6 +17,7 @@ from harness.journal.base import (
 from harness.journal.cost import Accounts, Spend, by_model, by_role, cost
 from harness.journal.iteration import Conversation, Iteration
 from harness.journal.phase import Phase
+from harness.journal.speech import Speech, Spoken, spoken
 from harness.journal.state import State, apply, fold
 from harness.journal.store import Journal
 from harness.journal.summary import Summary
@@ -36,7 +37,9 @@ __all__ = [
     "Record",
     "RunExists",
     "RunHeld",
+    "Speech",
     "Spend",
+    "Spoken",
     "StaleEpoch",
     "State",
     "Summary",
@@ -49,4 +52,5 @@ __all__ = [
     "cost",
     "fold",
     "line",
+    "spoken",
 ]

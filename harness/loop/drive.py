@@ -5,7 +5,7 @@ import signal
 import socket
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from threading import Event as Flag
 from threading import Thread, current_thread, main_thread
 from typing import Literal
@@ -16,6 +16,7 @@ from harness.events import (
     Event,
     GateStarted,
     ModelFailed,
+    ModelReplied,
     ModelRequested,
     PullRequestIntended,
     RunFinished,
@@ -24,7 +25,7 @@ from harness.events import (
 )
 from harness.exits import DEFECT, LIMIT
 from harness.goal import MICRO
-from harness.journal import Journal, JournalError, Record, apply
+from harness.journal import Journal, JournalError, Record, Speech, apply
 from harness.loop.endings import Ended, money_of_the_day, out_of_time, stop_taken, stopped_by
 from harness.loop.engine import pursue
 from harness.loop.prepare import Ready
@@ -57,6 +58,7 @@ def drive(
     owner = f"{socket.gethostname()}:{os.getpid()}"
     epoch = journal.claim(run.id, owner, ready.limits)
     run.state = journal.state(run.id)
+    run.speech = Speech(journal.path, run.id, run.clean)
 
     show = _careful(view)
 
@@ -66,8 +68,13 @@ def drive(
         for record in journal.append(run.id, epoch, *tape, *taken, event):
             run.state = apply(run.state, record)
             show(record)
+        match event:
+            case ModelRequested():
+                run.speech.begin(event.conversation, event.call)
+            case ModelReplied() | ModelFailed():
+                run.speech.close()
 
-    with ready.held, (supervise or _supervised)(run, journal):
+    with ready.held, closing(run.speech), (supervise or _supervised)(run, journal):
         for event in ready.opening:
             store(event)
         try:

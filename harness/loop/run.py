@@ -13,7 +13,7 @@ from gates.base import Gate, Rules
 from harness.config import Config
 from harness.events import Event, GateFinished, SandboxOpened
 from harness.goal import Goal
-from harness.journal import Iteration, Record, State
+from harness.journal import Iteration, Record, Speech, State
 from harness.loop.endings import Ended, ending_of, out_of_time
 from harness.loop.surroundings import happened, in_run, spec_of
 from harness.loop.tape import Tape
@@ -111,6 +111,8 @@ class Run:
     cancel: Cancel = field(default_factory=Cancel)
     tape: Tape = field(default_factory=Tape)
     """What the sandboxes were asked since the last event; the driver stores it with the next one."""
+    speech: Speech = field(default_factory=Speech)
+    """Where what a model is saying can be followed while it says it."""
     open_: list[Sandbox] = field(default_factory=list)
     """Sandboxes that stand, and those whose last news nobody has asked for."""
     _seed: Path | None = None

@@ -117,6 +117,7 @@ def _held(
             prompt_bound=conversation.bound(),
             deadline=run.deadline,
             wait=run.cancel.wait,
+            on_text=run.speech.hear,
             patience=PATIENCE if spare else None,
         )
         if voice.profile.cache and (warning := missed(name, before, reply)):

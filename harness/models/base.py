@@ -100,8 +100,9 @@ class Model(Protocol):
     def attempt(self, request: Request, *, timeout: float, on_text: Callable[[str, str], None] | None = None) -> Reply:
         """Make one attempt, streaming; no retries of its own.
 
-        `timeout` (seconds) bounds the whole attempt. `on_text(kind, delta)` hears text and thinking as they
-        arrive. Raises `ModelError`; a reply that was cut before its end is an error, never a partial reply.
+        `timeout` (seconds) bounds the whole attempt. `on_text(kind, delta)` hears `text` and `thinking` as they
+        arrive, an empty delta at the end of each block of them, and of a call that begins the name of its `tool`.
+        Raises `ModelError`; a reply that was cut before its end is an error, never a partial reply.
         """
         ...
 

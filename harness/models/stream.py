@@ -114,6 +114,11 @@ class _Block:
         self.first = first
         self.parts: dict[str, list[str]] = {}
 
+    @property
+    def kind(self) -> str:
+        """`text`, `thinking`, `tool_use` and whatever else there is."""
+        return str(self.first.get("type", ""))
+
     def add(self, field: str, piece: str) -> None:
         if piece:
             self.parts.setdefault(field, []).append(piece)
@@ -150,7 +155,12 @@ class Collector:
             case "content_block_delta" if event.delta is not None and event.index in self._blocks:
                 self._delta(self._blocks[event.index], event.delta)
             case "content_block_start" if event.content_block is not None:
-                self._blocks[event.index] = _Block(event.content_block)
+                self._blocks[event.index] = block = _Block(event.content_block)
+                if self._on_text is not None and block.kind == "tool_use":
+                    self._on_text("tool", block.joined("name"))
+            case "content_block_stop" if self._on_text is not None and event.index in self._blocks:
+                if (kind := self._blocks[event.index].kind) in ("text", "thinking"):
+                    self._on_text(kind, "")
             case "message_start" if event.message is not None:
                 self._model, self._id = event.message.model, event.message.id
                 if event.message.diagnostics is not None:

@@ -19,7 +19,7 @@ from tui.follow import Tail
 from tui.screens.shared import ACTS, OpenRun, in_view
 from tui.table import Columns, columns, counts, headings, row, today
 from tui.text import Item, Line, Span, cells, draw, height, spread, trim
-from tui.transcript import blocks
+from tui.transcript import blocks, saying
 from tui.widgets import Ask, Bar, Keys, Pane, Story
 from tui.window import Window
 
@@ -179,6 +179,8 @@ class FleetScreen(Screen[None]):
         except JournalError:
             return
         self._window.take(records)
+        newest = self._tail.state.seq
+        self._window.say(saying(self._tail.hear(), newest), newest)
         if records:
             self._side.replace(side(self._tail.state))
 

@@ -65,9 +65,13 @@ def open_chosen(screen: "RunScreen") -> None:
 
 def _open_events(screen: "RunScreen", first: int, last: int) -> None:
     try:
-        records = [next(screen.journal.read(screen.run_id, seq - 1)) for seq in (first, last) if seq]
+        found = [next(screen.journal.read(screen.run_id, seq - 1), None) for seq in (first, last) if seq]
     except JournalError as error:
         _say(screen, str(error))
+        return
+    records = [record for record in found if record]
+    if not records:
+        _say(screen, "it is still being said: once it is whole it has an event")
         return
     items = [item for record in reversed(records) for item in (*detail(record), Item(text=""))]
     screen.app.push_screen(Reader(f"{screen.run_id} · event {first}", items))

@@ -7,7 +7,7 @@ from harness.journal import Journal, Record
 from tui.block import Block
 from tui.evidence import side
 from tui.text import Item, draw, height
-from tui.transcript import blocks
+from tui.transcript import blocks, saying
 from tui.view import View
 from tui.widgets import Pane, Story
 from tui.window import Window
@@ -45,7 +45,8 @@ class TranscriptTab(Horizontal):
             self.window.take(records)
 
     def show(self, view: View) -> None:
-        """Draw the column anew."""
+        """Draw the column anew, and what is being said."""
+        self.window.say(saying(view.hear(), self._newest), self._newest)
         if (items := side(view.state)) != self.side.items:
             self.side.replace(items)
 

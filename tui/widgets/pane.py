@@ -1,8 +1,6 @@
 """A pane of any length that draws only what is seen: rows are computed when they come into view."""
 
-from bisect import bisect_right
 from collections.abc import Callable, Sequence
-from itertools import accumulate
 from typing import ClassVar, Generic, TypeVar
 
 from textual import events
@@ -14,6 +12,7 @@ from textual.strip import Strip
 
 from tui.text import Line, lit
 from tui.widgets.paint import CLASSES, paint
+from tui.widgets.rows import Rows
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -70,19 +69,20 @@ class Pane(ScrollView, Generic[T], can_focus=True, inherit_bindings=False):
         id: str | None = None,
     ) -> None:
         super().__init__(id=id)
-        self._draw, self._height, self._text = draw, height, text
+        self._draw, self._text = draw, text
         self._choose, self._follow, self._empty, self._mark = choose, follow, empty, mark
         self.needle = ""
         """What is lit up wherever it stands in a row."""
-        self.items: list[T] = []
         self.cursor = 0
-        self._tops = [0]
-        """The row at which each item begins, and the number of all rows behind the last."""
-        self._width = 0
-        """Cells that an item has; 0 until the pane was laid out for the first time."""
+        self._rows = Rows(height)
         self._to_last = False
         """The reader asked for the last item before there was a layout to find it in."""
         self._drawn: dict[int, Sequence[Line]] = {}
+
+    @property
+    def items(self) -> list[T]:
+        """All of them, from above."""
+        return self._rows.items
 
     @property
     def at_tail(self) -> bool:
@@ -99,62 +99,57 @@ class Pane(ScrollView, Generic[T], can_focus=True, inherit_bindings=False):
     def span(self) -> tuple[int, int]:
         """The first and the last item in view, or under the cursor."""
         top = self.scroll_offset.y
-        first, last = self._at(top), self._at(top + max(self.size.height, 1) - 1)
+        first, last = self._rows.at(top), self._rows.at(top + max(self.size.height, 1) - 1)
         return (min(first, self.cursor), max(last, self.cursor)) if self._choose else (first, last)
 
     @property
     def seen(self) -> list[T]:
         """The items in view."""
         top = self.scroll_offset.y
-        return self.items[self._at(top) : self._at(top + max(self.size.height, 1) - 1) + 1]
+        return self.items[self._rows.at(top) : self._rows.at(top + max(self.size.height, 1) - 1) + 1]
 
     def replace(self, items: Sequence[T], key: Callable[[T], object] | None = None) -> None:
         """Show `items` instead; the cursor stays on the item of the same `key`, wherever that is now."""
-        held, row = self.chosen, self._tops[self.cursor] - self.scroll_offset.y
-        self.items = list(items)
-        self._measure()
+        held, row = self.chosen, self._rows.tops[self.cursor] - self.scroll_offset.y
+        self._rows.replace(items, self._rows.width)
+        self._resize_rows()
         if key and held is not None:
             keys = [key(item) for item in self.items]
             self.cursor = keys.index(key(held)) if key(held) in keys else self.cursor
-        self.cursor = max(0, min(self.cursor, len(self.items) - 1))
+        self._keep_cursor()
         if self._choose:
-            self._show_row(self._tops[self.cursor] - row if key and row >= 0 else self.scroll_offset.y)
-        self.refresh()
+            self._show_row(self._rows.tops[self.cursor] - row if key and row >= 0 else self.scroll_offset.y)
 
     def append(self, items: Sequence[T]) -> None:
         """Add `items` at the end."""
-        if not items:
-            return
-        follow = self._follow and self.at_tail
-        self.items += items
-        self._tops += accumulate((self._rows(item) for item in items), initial=self._tops.pop())
+        if items:
+            self.swap_last(0, items)
+
+    def swap_last(self, count: int, items: Sequence[T]) -> None:
+        """Put `items` in the place of the last `count`; the reader at the tail stays there, any other where he is."""
+        follow, row = self._follow and self.at_tail, self.scroll_offset.y
+        self._rows.swap_last(count, items)
         self._resize_rows()
+        self._keep_cursor()
         if follow:
             self.action_last()
-        self.refresh()
+        elif count:
+            self._show_row(row)
 
     def prepend(self, items: Sequence[T]) -> None:
         """Add `items` at the beginning; what is in view stays where it is."""
-        if not items:
-            return
-        tops = list(accumulate((self._rows(item) for item in items), initial=0))
-        row = self.scroll_offset.y + tops[-1]
-        self._tops = tops[:-1] + [tops[-1] + top for top in self._tops]
-        self.items[:0] = items
-        self.cursor += len(items)
-        self._resize_rows()
-        self._show_row(row)
-        self.refresh()
+        if items:
+            row = self.scroll_offset.y + self._rows.prepend(items)
+            self.cursor += len(items)
+            self._resize_rows()
+            self._show_row(row)
 
     def change(self, at: int, item: T) -> None:
         """Put `item` in the place of another; the reader at the tail stays there, and what is above does not move."""
-        follow = self._follow and self.at_tail
-        self.items[at] = item
-        if grown := self._rows(item) - (self._tops[at + 1] - self._tops[at]):
-            self._tops[at + 1 :] = [top + grown for top in self._tops[at + 1 :]]
-            row = self.scroll_offset.y
+        follow, row = self._follow and self.at_tail, self.scroll_offset.y
+        if grown := self._rows.change(at, item):
             self._resize_rows()
-            if self._tops[at] < row:
+            if self._rows.tops[at] < row:
                 self._show_row(row + grown)
         self._drawn.pop(at, None)
         if follow:
@@ -163,20 +158,10 @@ class Pane(ScrollView, Generic[T], can_focus=True, inherit_bindings=False):
 
     def cut_first(self, count: int) -> None:
         """Forget the first `count` items; what is in view stays where it is."""
-        rows = self._tops[count]
-        top = self.scroll_offset.y - rows
-        del self.items[:count]
-        self._tops = [top - rows for top in self._tops[count:]]
+        row = self.scroll_offset.y - self._rows.cut_first(count)
         self.cursor = max(0, self.cursor - count)
         self._resize_rows()
-        self._show_row(top)
-
-    def cut_last(self, count: int) -> None:
-        """Forget the last `count` items."""
-        del self.items[len(self.items) - count :]
-        del self._tops[len(self._tops) - count :]
-        self.cursor = min(self.cursor, max(0, len(self.items) - 1))
-        self._resize_rows()
+        self._show_row(row)
 
     def go(self, at: int, *, top: bool = False) -> None:
         """Bring the item `at` into view, under the cursor where there is one; with `top` to the top of the view."""
@@ -184,7 +169,7 @@ class Pane(ScrollView, Generic[T], can_focus=True, inherit_bindings=False):
             at = max(0, min(at, len(self.items) - 1))
             self._move(at)
             if top or not self._choose:
-                self._show_row(self._tops[at] - (0 if top else self.size.height // 3))
+                self._show_row(self._rows.tops[at] - (0 if top else self.size.height // 3))
 
     def find(self, words: str, *, back: bool = False) -> bool:
         """Go to the next item (or the one before) that has `words`, whatever the case, round the end if need be."""
@@ -202,20 +187,13 @@ class Pane(ScrollView, Generic[T], can_focus=True, inherit_bindings=False):
         self._drawn.clear()
         self.refresh()
 
-    def _rows(self, item: T) -> int:
-        return self._height(item, self._width) if self._width else 1
-
-    def _measure(self) -> None:
-        self._tops = list(accumulate((self._rows(item) for item in self.items), initial=0))
-        self._resize_rows()
-
     def _resize_rows(self) -> None:
         self._drawn.clear()
-        self.virtual_size = Size(self._width, self._tops[-1])
+        self.virtual_size = Size(self._rows.width, self._rows.total)
+        self.refresh()
 
-    def _at(self, row: int) -> int:
-        """The item on a row; the last one behind the end."""
-        return max(0, min(bisect_right(self._tops, row) - 1, len(self.items) - 1))
+    def _keep_cursor(self) -> None:
+        self.cursor = max(0, min(self.cursor, len(self.items) - 1))
 
     def _show_row(self, row: int) -> None:
         """Bring `row` to the top of the view, as far as that can be."""
@@ -224,11 +202,11 @@ class Pane(ScrollView, Generic[T], can_focus=True, inherit_bindings=False):
     def on_resize(self, event: events.Resize) -> None:
         width = max(0, self.scrollable_content_region.width - (GUTTER if self._choose else 0))
         last = self._to_last or (self._follow and self.at_tail)
-        if width != self._width:
-            top = self._at(self.scroll_offset.y)
-            self._width = width
-            self._measure()
-            self._show_row(self._tops[top])
+        if width != self._rows.width:
+            top = self._rows.at(self.scroll_offset.y)
+            self._rows.replace(self.items, width)
+            self._resize_rows()
+            self._show_row(self._rows.tops[top])
         if last:
             self.action_last()
 
@@ -237,10 +215,10 @@ class Pane(ScrollView, Generic[T], can_focus=True, inherit_bindings=False):
         row = self.scroll_offset.y + y
         if not self.items:
             return paint(self, ((f" {self._empty}" if y == 0 else "", "dim"),), width, base)
-        if row >= self._tops[-1]:
+        if row >= self._rows.total:
             return Strip.blank(width, base)
-        at = self._at(row)
-        line = self._lines(at)[row - self._tops[at]]
+        at = self._rows.at(row)
+        line = self._lines(at)[row - self._rows.tops[at]]
         if self._choose:
             here = at == self.cursor
             if here:
@@ -252,14 +230,14 @@ class Pane(ScrollView, Generic[T], can_focus=True, inherit_bindings=False):
         if at not in self._drawn:
             if len(self._drawn) > 256:
                 self._drawn.clear()
-            self._drawn[at] = self._draw(self.items[at], self._width)
+            self._drawn[at] = self._draw(self.items[at], self._rows.width)
         return self._drawn[at]
 
     def action_step(self, by: int) -> None:
         """Move the cursor by an item, through one that is taller than the view by rows; without a cursor by a row."""
         if self._choose and self.items:
             top, end = self.scroll_offset.y, self.scroll_offset.y + self.size.height
-            first, last = self._tops[self.cursor], self._tops[self.cursor + 1]
+            first, last = self._rows.tops[self.cursor], self._rows.tops[self.cursor + 1]
             if (by > 0 and first < end < last) or (by < 0 and first < top < last):
                 self._show_row(self.scroll_offset.y + by * 3)
             else:
@@ -271,7 +249,7 @@ class Pane(ScrollView, Generic[T], can_focus=True, inherit_bindings=False):
         """Move by what is in view."""
         rows = max(1, self.size.height - 1) * by
         if self._choose:
-            to = self._at(max(0, self._tops[self.cursor] + rows))
+            to = self._rows.at(max(0, self._rows.tops[self.cursor] + rows))
             self._move(to if to != self.cursor else self.cursor + by)
         else:
             self._show_row(self.scroll_offset.y + rows)
@@ -284,7 +262,7 @@ class Pane(ScrollView, Generic[T], can_focus=True, inherit_bindings=False):
 
     def action_last(self) -> None:
         """Go to the last item, and follow the tail again."""
-        self._to_last = not self._width
+        self._to_last = not self._rows.width
         self._move(len(self.items) - 1)
         self._show_row(self.max_scroll_y)
 
@@ -302,7 +280,7 @@ class Pane(ScrollView, Generic[T], can_focus=True, inherit_bindings=False):
             return
         self.cursor = max(0, min(to, len(self.items) - 1))
         self.post_message(self.Moved())
-        top, bottom = self._tops[self.cursor], self._tops[self.cursor + 1]
+        top, bottom = self._rows.tops[self.cursor], self._rows.tops[self.cursor + 1]
         first = self.scroll_offset.y
         if top < first:
             self._show_row(top)
@@ -312,8 +290,8 @@ class Pane(ScrollView, Generic[T], can_focus=True, inherit_bindings=False):
 
     def on_click(self, event: events.Click) -> None:
         row = self.scroll_offset.y + event.y
-        if self._choose and row < self._tops[-1]:
-            at = self._at(row)
+        if self._choose and row < self._rows.total:
+            at = self._rows.at(row)
             if at == self.cursor:
                 self.action_choose()
             self._move(at)
