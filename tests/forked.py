@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
-LOADED = ["tests.forked", "anthropic", "docker", "harness.cli.run", "harness.cli.look", "harness.loop.drive"]
+LOADED = ["tests.forked", "anthropic", "docker", "git.cmd", "harness.cli.run", "harness.cli.look", "harness.loop.drive"]
 """What the parent of all of them has imported. None of it starts a thread or opens a file."""
 
 _context = multiprocessing.get_context("forkserver")
