@@ -100,6 +100,10 @@ class GateResult(msgspec.Struct, frozen=True, kw_only=True):
     """The end of the tool's output, capped; for the feedback of an `error`."""
     micros: int = 0
     required: bool = True
+    tests: bool = False
+    """Its ids are tests, so that a goal can require one of them."""
+    early: bool = False
+    """It ended at tests that failed last time and fail again, and the rest was not run: red, whatever else it says."""
     died: bool = False
     """Its clean room died: an `error` that the next room may not have."""
 
@@ -154,6 +158,9 @@ class Room(msgspec.Struct, frozen=True, kw_only=True):
     """What each gate found at base, by gate name; empty while the base itself is judged."""
     flaky: Callable[[str], bool] = lambda test: False
     """Whether earlier runs found a test to be flaky."""
+    first: Mapping[str, tuple[str, ...]] = {}
+    """By gate name, the tests to try before all others: where every one of them fails again, a gate may end early.
+    It is no part of what names a result: a result that is not `early` never depends on it."""
     entries: Callable[[str], Mapping[str, str]] | None = None
     """tree id -> path -> mode and object id: what names the part of a tree that a gate looks at."""
     root: str = WORKSPACE
@@ -186,7 +193,7 @@ def old_failures(result: GateResult, baseline: GateResult | None) -> tuple[Failu
 
 def is_green(result: GateResult, baseline: GateResult | None) -> bool:
     """Whether this gate has nothing new against the candidate."""
-    if any(violation.severity == "block" for violation in result.violations):
+    if result.early or any(violation.severity == "block" for violation in result.violations):
         return False
     match result.status:
         case "pass" | "skipped":

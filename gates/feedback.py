@@ -47,7 +47,8 @@ def score(
     """How good a candidate is, to be compared as a whole; bigger is better.
 
     In this order: no blocking violation, gates that ran, required tests that pass, new failures of tests, other
-    new failures, and last the size of the change in lines.
+    new failures, and last the size of the change in lines. Tests that ended early count for one failure more, so that
+    what was not run makes no candidate better than the one whose failures it repeats.
     """
     tests = [r for r in results if _tested(r)]
     others = [r for r in results if not _tested(r)]
@@ -57,7 +58,7 @@ def score(
         -int(blocked),
         -sum(r.status in ("error", "timeout") for r in results if r.required),
         sum(any(is_required(wanted, node) for node in passed) for wanted in must_pass),
-        -sum(len(new_failures(r, baseline.get(r.gate))) for r in tests),
+        -sum(len(new_failures(r, baseline.get(r.gate))) + r.early for r in tests),
         -sum(len(new_failures(r, baseline.get(r.gate))) for r in others),
         -lines,
     )
@@ -65,7 +66,7 @@ def score(
 
 def _tested(result: GateResult) -> bool:
     """Whether a gate ran tests: pytest's, or a command whose report names what passed."""
-    return result.kind == "pytest" or (result.kind == "command" and bool(result.passed))
+    return result.tests or result.kind == "pytest" or (result.kind == "command" and bool(result.passed))
 
 
 def _violations(results: Iterable[GateResult]) -> Iterator[str]:
@@ -99,6 +100,8 @@ def _failures(results: Iterable[GateResult], baseline: Mapping[str, GateResult])
         if len(ranked) > SHOWN:
             files = len({failure.path for failure in ranked[SHOWN:]})
             yield f"{result.gate}: {len(ranked) - SHOWN} more new failures in {files} files"
+        if result.early and found:
+            yield f"{result.gate} ended there: {result.summary}"
 
 
 def _failure(failure: Failure) -> str:

@@ -49,6 +49,7 @@ def inner(gate: Gate, room: Room) -> Room:
             for name, result in room.baseline.items()
             if name.startswith(f"{gate.project}:")
         },
+        first={name: tuple(_cut(test, prefix) for test in tests) for name, tests in room.first.items()},
         flaky=lambda node: room.flaky(prefix + node),
         shared=room.shared.setdefault(f"project {gate.project}", {}),
         root=f"{WORKSPACE}/{gate.project}",

@@ -13,10 +13,11 @@ from gates.command import command
 from gates.definitions import redefined
 from gates.inner import ROOTED, inner, told
 from gates.integrity import integrity
-from gates.projects import OWN, inputs, scoped, standing
+from gates.projects import OWN, inputs, standing
 from gates.proof import proof
 from gates.pytest import pytest
 from gates.reported import reported
+from gates.required import names_tests, scoped
 from gates.ruff import ruff
 from gates.security import security
 from sandboxes.base import SandboxGone
@@ -42,7 +43,7 @@ KINDS: Mapping[str, Kind] = {
 GROUP = "loopwright.gates"
 """The entry-point group through which another package adds a kind: its name, and a function like these."""
 
-MEANING = 2
+MEANING = 3
 """Raised whenever a gate's result would mean something else than before, so that no old result is reused."""
 
 
@@ -76,6 +77,7 @@ def run(gate: Gate, room: Room) -> GateResult:
         result,
         micros=micros,
         required=gate.required,
+        tests=names_tests(gate),
         violations=(*result.violations, *redefined(gate, room)),
     )
 
@@ -130,6 +132,7 @@ def cache_key(gate: Gate, room: Room, image: str) -> str:
         if gate.kind not in OWN or name == gate.name
     }
     trees = (inputs(gate, room, room.base), inputs(gate, room, room.head))
-    parts = (MEANING, gate.digest(), *trees, bool(room.baseline), room.rules, image, sorted(baseline.items()))
+    rules = scoped(gate, room).rules
+    parts = (MEANING, gate.digest(), *trees, bool(room.baseline), rules, image, sorted(baseline.items()))
     message = room.message if gate.kind == "security" else ""
     return hashlib.sha256(repr((*parts, message)).encode(errors="backslashreplace")).hexdigest()[:32]

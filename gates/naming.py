@@ -15,6 +15,9 @@ TEST_DIRS = frozenset({"tests", "test", "testsuite"})
 REQUIRED = "required: "
 """Prefix of the failure ids of required tests: what failed at base is no excuse for those."""
 
+INSIDE = ("[", "::", "/", " > ")
+"""What comes between a test's id and what lies inside it: pytest's and most others', Go's subtests, TAP's."""
+
 NEVER = "(?!)"
 
 
@@ -30,9 +33,10 @@ def is_named(path: str, patterns: tuple[str, ...]) -> bool:
 
 
 def is_required(wanted: str, node: str) -> bool:
-    """Whether a required id means this test: itself, its parameters, or the tests in that class or file."""
+    """Whether a required id means this test: itself, its parameters and subtests, or the tests in that class, file,
+    package or directory."""
     node = node.removeprefix(REQUIRED)
-    return node == wanted or node.startswith((f"{wanted}[", f"{wanted}::"))
+    return node == wanted or (node.startswith(wanted) and node[len(wanted) :].startswith(INSIDE))
 
 
 @functools.lru_cache(maxsize=16)

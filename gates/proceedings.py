@@ -6,6 +6,7 @@ import msgspec
 
 from gates import coverage, testing, trees
 from gates.account import Mark
+from gates.again import again
 from gates.base import Failure, Gate, GateResult, Room, Severity, Violation
 from gates.contents import Oversized, added_lines
 from gates.coverage import Statements
@@ -34,6 +35,8 @@ class Judgement:
 
     def result(self) -> GateResult:
         """The gate's result. Raises `SandboxGone`."""
+        if early := again(self.gate, self.room, self.how, ((self.touched, self.exact), (frozenset(), self.guarded))):
+            return early
         guarded = testing.run(self.room, self.guarded, self.how)
         if void := self._void(guarded):
             return void

@@ -56,14 +56,6 @@ def apart(path: str, projects: Sequence[Project]) -> tuple[str, ...]:
     return tuple(sorted(other for other in needs if other not in known))
 
 
-def scoped(gate: Gate, room: Room) -> Room:
-    """The room as the gate of one project sees it: tests that are required elsewhere are not its own."""
-    if not gate.project:
-        return room
-    own = tuple(test for test in room.rules.must_pass if within(test.partition("::")[0], (gate.project,)))
-    return msgspec.structs.replace(room, rules=msgspec.structs.replace(room.rules, must_pass=own))
-
-
 def standing(gate: Gate, room: Room) -> GateResult | None:
     """Base's result, when nothing has changed that could make another; None when the gate has to run.
 

@@ -3,6 +3,7 @@
 import msgspec
 
 from gates import process, testing, trees
+from gates.again import EARLY
 from gates.base import Gate, GateResult, Room, Violation
 from gates.contents import Oversized, content
 from gates.mutation import survey
@@ -25,6 +26,8 @@ def proof(gate: Gate, room: Room) -> GateResult:
     sides = trees.layout(room)
     if not room.baseline:
         return _result(gate, NO_TESTS)
+    if room.shared.get(EARLY):
+        return _result(gate, "the tests ended early", early=True)
     how = process.invocation(sides.config, gate.command, gate.timeout, room.paths(room.head), root=room.root)
     found = _tests(gate, room, sides, how)
     if not gate.mutation:
@@ -116,8 +119,8 @@ def _hollow(node: str) -> Violation:
     )
 
 
-def _result(gate: Gate, summary: str) -> GateResult:
-    return GateResult(gate=gate.name, kind=gate.kind, status="skipped", summary=summary)
+def _result(gate: Gate, summary: str, *, early: bool = False) -> GateResult:
+    return GateResult(gate=gate.name, kind=gate.kind, status="skipped", summary=summary, early=early)
 
 
 def _file(node: str) -> str:

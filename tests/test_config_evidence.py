@@ -36,7 +36,7 @@ def test_keys_alone_leave_the_gates_to_detection(tmp_path: Path) -> None:
     ("text", "said"),
     [
         ("[gates]\nmutaton = true\n", "did you mean gates.mutation?"),
-        ("[gates]\nfast = true\n", "keys here: coverage, mutation"),
+        ("[gates]\nfast = true\n", "keys here: coverage, failed_first, mutation"),
         ("[evidence]\nmutation = true\n", "write its keys into [gates]"),
         ("[gates]\ncoverage = '80'\n", "a value of that type"),
         ("[gates]\ncoverage = 101\n", "correct it"),

@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import gates
-from gates import Gate, Rules, is_green, new_failures
+from gates import Gate, GateResult, Rules, is_green, new_failures
 from gates.projects import STANDS, Project, apart, looks_at, problem
+from gates.required import owners
 from harness.config import ConfigError, settle
 from harness.loop.wanted import wanted_gates
 from tests.conftest import House, commit_all, git
@@ -82,6 +84,43 @@ def test_projects_are_apart_from_what_they_do_not_need() -> None:
         False,
         True,
     ]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "those"),
+    [
+        ("tests/test_a.py::test_a", ("py",)),
+        ("tests/test_new.py::test_a", ("py",)),
+        ("api/tests/test_b.py", ("py", "api:py")),
+        ("calc.test.ts > adds", ("node",)),
+        ("calc.test.ts", ("node",)),
+        ("example.com/m::TestAdd/small", ("go",)),
+        ("example.com/m::TestNew", ("node", "go")),
+        ("lint", ("node", "go")),
+    ],
+)
+def test_a_required_test_belongs_to_the_gates_that_have_it(wanted: str, those: tuple[str, ...]) -> None:
+    """Known ones by base's ids; others by their look. No optional gate, and none whose ids are no tests."""
+
+    def base(gate: str, *passed: str, **fields: Any) -> GateResult:
+        known: dict[str, Any] = {
+            "kind": "command",
+            "status": "pass",
+            "summary": "",
+            "passed": passed,
+            "tests": True,
+        } | fields
+        return GateResult(gate=gate, **known)
+
+    results = (
+        base("py", "tests/test_a.py::test_a[1]", kind="pytest"),
+        base("api:py", "api/tests/test_c.py::test_c", kind="pytest"),
+        base("node", "calc.test.ts > adds", "calc.test.ts > divides"),
+        base("go", "example.com/m::TestAdd/small"),
+        base("slow", "tests/test_a.py::test_a[1]", kind="pytest", required=False),
+        base("lint", "lint", tests=False),
+    )
+    assert owners(wanted, {result.gate: result for result in results}) == those
 
 
 @pytest.mark.parametrize("path", ["", "/abs", "a/../b", "a//b", "a/"])

@@ -6,7 +6,8 @@ import msgspec
 import pytest
 
 import gates
-from gates import Gate, GateResult, Rules, is_green, new_failures, old_failures
+from gates import Gate, GateResult, Room, Rules, is_green, new_failures, old_failures, process
+from gates.again import again
 from sandboxes.base import Resources
 from tests.gates_support import Files, Lab, opened, rules_of
 
@@ -187,6 +188,32 @@ def test_a_test_that_the_change_touches_has_no_bad_luck(lab: Lab) -> None:
     lab.storms = set()
     assert set(news(lab, result)) == {f"{FILE}::test_weather", f"{FILE}::test_storm"}
     assert result.notes == ()
+
+
+def test_what_failed_last_is_tried_first_and_only_a_red_one_ends_there(lab: Lab) -> None:
+    """Early when all of it fails again, also what is required and failed at base; else whole, as if it had not been."""
+    lasts = (f"{FILE}::test_note", f"{FILE}::test_broken_before")
+    broken: Files = {"src/calc/__init__.py": SOURCE.replace("[name]", "name")}
+    room = lab.candidate(broken, Rules(must_pass=lasts[1:]))
+
+    def tried(*first: str) -> Room:
+        lab.opened.clear()
+        return msgspec.structs.replace(room, first={"tests": first}, shared={})
+
+    early = gates.run(TESTS, tried(*lasts))
+    assert (early.early, early.status, len(lab.opened)) == (True, "fail", 1)
+    assert early.summary == "2 of 2 tests that failed last fail again; the rest was not run"
+    assert set(news(lab, early)) == {lasts[0], f"required: {lasts[1]}"}
+    proof = gates.run(Gate(name="proof", kind="proof"), msgspec.structs.replace(room, shared={"early": True}))
+    assert [is_green(early, lab.baseline["tests"]), proof.early, is_green(proof, None)] == [False, True, False]
+
+    how = process.invocation("pytest.ini", None, 60, room.paths(room.head))
+    sides = ((frozenset[str](), room.head),)
+    for first in ((*lasts, f"{FILE}::test_weather"), (*lasts, f"{FILE}::test_gone"), ("tests/gone.py::test_it",)):
+        assert again(TESTS, tried(*first), how, sides) is None
+    assert again(msgspec.structs.replace(TESTS, required=False), tried(*lasts), how, sides) is None
+    whole = gates.run(TESTS, msgspec.structs.replace(lab.candidate({"README": "x"}), first={"tests": lasts[:1]}))
+    assert (whole.early, whole.passed) == (False, lab.baseline["tests"].passed)
 
 
 def test_required_tests_have_no_excuse(lab: Lab) -> None:

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 import gates
-from gates import Gate, GateResult, is_green, new_failures
+from gates import Gate, GateResult, Rules, is_green, new_failures
 from gates.projects import STANDS
 from tests.gates_support import Files, Lab, opened
 
@@ -91,6 +91,15 @@ def test_an_old_failure_is_none_a_new_one_counts_and_base_tests_cannot_be_weaken
     rewritten = judge(lab, TAP, {"src/a.txt": "alpha", "run.py": "print('1..0')\n"})
     assert news(lab, rewritten) == [("two", "failed")]
     assert rewritten.notes == ("run.py was changed; this gate ran base's copy",)
+
+
+def test_a_required_test_of_any_format_has_no_excuse(lab: Lab) -> None:
+    rules = Rules(must_pass=("old", "two", "nowhere"))
+    result = gates.run(TAP, lab.candidate({"src/a.txt": "alpha beta gamma"}, rules))
+    assert news(lab, result) == [("required: old", "failed"), ("required: nowhere", "the required test does not exist")]
+    fixed = gates.run(TAP, lab.candidate({"src/a.txt": "alpha beta omega"}, Rules(must_pass=("old", "two"))))
+    assert is_green(fixed, lab.baseline["tap"])
+    assert "old" in fixed.passed
 
 
 def test_tests_that_do_not_run_any_more_are_missed(lab: Lab) -> None:

@@ -2,11 +2,19 @@
 
 from collections.abc import Sequence
 from threading import Barrier, current_thread
+from typing import Any
 
 import pytest
 
-from gates import Gate, Seen, order
+from gates import Failure, Gate, GateResult, Seen, order
+from harness.events import GateFinished
+from harness.goal import Goal, Limits
+from harness.journal import State
+from harness.loop.judging import failed_last
 from harness.loop.side_by_side import side_by_side, width
+from tests.loop_support import done
+
+FAILED, OTHER_FAILED = (Failure(id=name, message="") for name in ("a.py::test_a[1]", "a.py::test_b"))
 
 LINT, TESTS, PROOF, OTHER = (
     Gate(name=name, kind=kind)
@@ -66,6 +74,27 @@ def test_what_a_gate_raises_is_raised() -> None:
 @pytest.mark.parametrize(("cpus", "cores", "wanted"), [(2.0, 2, 1), (2.0, 8, 4), (0.5, 2, 4), (4.0, 2, 1), (1.5, 8, 5)])
 def test_the_cores_are_shared_out(cpus: float, cores: int, wanted: int) -> None:
     assert width(cpus, cores) == wanted
+
+
+def test_what_failed_last_is_tried_first_but_never_twice_in_a_row_nor_at_the_end() -> None:
+    def spoke(*failed: str, early: bool = False, gate: str = "tests") -> dict[str, GateFinished]:
+        found = GateResult(gate=gate, kind="pytest", status="fail", summary="", early=early)
+        said: dict[str, Any] = {"place": "candidate", "iteration": 1, "tree": "t", "key": "", "status": "fail"}
+        return {gate: GateFinished(**said, gate=gate, summary="", green=False, new_failures=failed, result=found)}
+
+    old = GateResult(gate="tests", kind="pytest", status="fail", summary="", failures=(FAILED, OTHER_FAILED))
+    goal = Goal(text="x", must_pass=("a.py::test_a",), limits=Limits(iterations=4))
+
+    def first(n: int, *gates: dict[str, GateFinished]) -> object:
+        iterations = tuple(done(k, gates=spoken) for k, spoken in enumerate(gates, 1))
+        return failed_last(goal, State(baseline={"tests": old}, iterations=iterations), (LINT, TESTS, PROOF), n)
+
+    assert first(1) == {"tests": ("a.py::test_a[1]",)}  # what is required and fails at base
+    assert first(2, spoke("b", "required: c")) == {"tests": ("b", "c")}
+    assert first(3, spoke("b"), {}) == {"tests": ("b",)}  # an iteration without a verdict says nothing
+    assert first(3, spoke("b"), spoke("b", early=True)) == {}
+    assert first(2, spoke("b", gate="lint")) == first(2, spoke()) == {}
+    assert first(4, spoke("b")) == {}
 
 
 def test_what_is_cheap_and_often_red_comes_first() -> None:

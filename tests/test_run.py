@@ -4,7 +4,8 @@ import subprocess
 
 import msgspec
 
-from harness.events import GateFinished, ModelRequested, VerdictGiven
+from harness.config import places
+from harness.events import GateFinished, GateStarted, ModelRequested, VerdictGiven
 from tests.conftest import (
     CHECKER,
     FIX,
@@ -115,9 +116,12 @@ def test_what_must_pass_and_does_costs_nothing(house: House, play: Play) -> None
 
 def test_what_must_pass_has_to_exist_and_pass(house: House, play: Play) -> None:
     house.detect()
+    places(house.environ).settings.write_text("[gates]\nfailed_first = true\n")
     play([[step(FIX), step(finish())], [step(TEST), step(finish())]])
     result = house.run("--must-pass", "tests/test_parse.py::test_open_ended").document
     assert (result["outcome"], result["iterations"]) == ("succeeded", 2)
+    tests = [r.event for r in house.records() if isinstance(r.event, GateStarted) and r.event.gate == "tests"]
+    assert [(event.iteration, event.first) for event in tests] == [(0, 0), (1, 0), (2, 1)]
 
 
 def test_failures_that_were_there_before_do_not_count(house: House, play: Play) -> None:

@@ -41,7 +41,7 @@ _MINUTES = click.option("--max-minutes", type=click.FloatRange(1e-9, 1e6), help=
 @click.option("--pr", is_flag=True, help="Open a pull request when the work is proven.")
 @click.option("--repo", type=click.Path(path_type=Path), default=Path(), help="The repository; default: here.")
 @click.option("--base", metavar="REF", help="The commit to start from; default: HEAD.")
-@click.option("--must-pass", multiple=True, metavar="NODEID", help="A test that has to pass; may be repeated.")
+@click.option("--must-pass", multiple=True, metavar="TEST", help="The id of a test that has to pass; may be repeated.")
 @click.option("--branch", metavar="NAME", help="The branch to create; default: loopwright/<slug of the goal>.")
 @_ITERATIONS
 @_COST

@@ -71,6 +71,8 @@ class EvidenceTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """Per cent of the changed lines that the tests have to execute; 0 reports the share and asks for nothing."""
     mutation: bool = False
     """Try the tests on mutants of the changed lines."""
+    failed_first: bool = False
+    """Try the tests that failed last before all others, and end there when every one of them fails again."""
 
 
 class ProjectTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

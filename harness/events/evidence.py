@@ -30,6 +30,8 @@ class GateStarted(Fact, frozen=True, kw_only=True, tag="gate.started"):
     iteration: int
     gate: str
     tree: str
+    first: int = 0
+    """Tests that failed last, tried before all others: where all fail again, the gate ends there."""
 
 
 class GateFinished(Fact, frozen=True, kw_only=True, tag="gate.finished"):

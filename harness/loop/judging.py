@@ -1,16 +1,20 @@
 """Judging a tree: every gate in clean rooms that the host composes, or from the journal when it was done before."""
 
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 
 import msgspec
 
 import gates
-from gates import Change, Diff, Gate, GateResult, Room, cache_key, is_green, new_failures, old_failures
+from gates import Change, Diff, Gate, GateResult, Room, cache_key, is_green, is_required, new_failures, old_failures
+from gates.naming import REQUIRED
+from gates.required import is_known, owners
 from harness.events import CandidateMade, Event, GateFinished, GateStarted, Notice, Place, SandboxClosed, SandboxOpened
 from harness.exits import ENVIRONMENT
+from harness.goal import Goal
+from harness.journal import State
 from harness.loop.endings import Ended
 from harness.loop.exchange import put
 from harness.loop.run import Run
@@ -39,6 +43,16 @@ def baseline(run: Run) -> Generator[Event, None, None]:
                 what=f"the gate {gate.name} fails at base: {result.summary}",
                 why="its exit status cannot tell new failures from old ones, so a candidate has to make it pass",
                 fix=f"mend it first, or set required = false in [gates.{gate.name}]",
+            )
+
+    for wanted in run.rules.must_pass:
+        those = owners(wanted, run.state.baseline)
+        if len(those) != 1 and not is_known(wanted, run.state.baseline):
+            raise Ended(
+                "failed",
+                f"no gate has the required test {wanted} at base; it could belong to {' or '.join(those) or 'none'}",
+                ENVIRONMENT,
+                "name a test as a gate names it at base, or keep one gate of tests required",
             )
 
 
@@ -71,6 +85,7 @@ def _judge(run: Run, place: Place, n: int, tree: str, diff: Diff) -> Generator[E
         entries=run.store.entries,
         message=run.goal.text,
         flaky=_flaky(run),
+        first=_first(run, n) if place == "candidate" else {},
     )
     todo = []
     for gate in gates.order(run.gates, _seen(run)):
@@ -84,7 +99,8 @@ def _judge(run: Run, place: Place, n: int, tree: str, diff: Diff) -> Generator[E
             todo.append((gate, key))
     for step in side_by_side(todo, partial(_one, run, room), width(run.config.sandbox.cpus)):
         if isinstance(step, Gate):
-            yield GateStarted(place=place, iteration=n, gate=step.name, tree=tree)
+            first = len(room.first.get(step.name, ()))
+            yield GateStarted(place=place, iteration=n, gate=step.name, tree=tree, first=first)
             continue
         gate, key, (result, opened) = step
         yield from opened
@@ -112,6 +128,29 @@ def _seen(run: Run) -> dict[str, gates.Seen]:
     return known
 
 
+def _first(run: Run, n: int) -> dict[str, tuple[str, ...]]:
+    return failed_last(run.goal, run.state, run.gates, n) if run.config.evidence.failed_first else {}
+
+
+def failed_last(goal: Goal, state: State, tried: Sequence[Gate], n: int) -> dict[str, tuple[str, ...]]:
+    """What failed last, by gate: on the candidate before this one or, where there was none, of base's tests what is
+    required. Never twice in a row, nor on the last candidate, so that a test which fails only when it is run by
+    itself cannot keep a good candidate from being judged whole."""
+    if n >= goal.limits.iterations:
+        return {}
+    judged = [it.gates for it in state.iterations if it.n < n and it.gates]
+    found = dict[str, tuple[str, ...]]()
+    for gate in tried:
+        if gate.kind != "pytest" or not gate.required:
+            continue
+        if not judged:
+            red = (failure.id for failure in state.baseline[gate.name].failures)
+            found[gate.name] = tuple(id_ for id_ in red if any(is_required(test, id_) for test in goal.must_pass))
+        elif (last := judged[-1].get(gate.name)) and last.result and not last.result.early:
+            found[gate.name] = tuple(id_.removeprefix(REQUIRED) for id_ in last.new_failures)
+    return {name: tests for name, tests in found.items() if tests}
+
+
 def _flaky(run: Run) -> Callable[[str], bool]:
     """What was known of flaky tests when the run began."""
     return among(run.state.created.flaky if run.state.created else ())
@@ -133,7 +172,7 @@ def _finish(
     run: Run, place: Place, n: int, gate: Gate, tree: str, key: str, result: GateResult, *, cached: bool
 ) -> GateFinished:
     base = run.state.baseline.get(gate.name) if place == "candidate" else None
-    lasting = result.status not in ("error", "timeout")
+    lasting = result.status not in ("error", "timeout") and not result.early
     return GateFinished(
         place=place,
         iteration=n,

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from gates import Gate
+from gates.required import TESTED, names_tests
 from harness.clean import Cleaner, clean
 from harness.config import Config, ConfigError, Places, limits, settle
 from harness.events import Notice
@@ -79,11 +80,11 @@ def plan(wish: Wish, places: Places, cleaner: Cleaner) -> Plan:
         source=wish.source,
     )
     wanted = wanted_gates(config, store.paths(base.tree), lambda path: store.file(base.tree, path))
-    if wish.must_pass and not any(gate.kind == "pytest" and gate.required for gate in wanted):
+    if wish.must_pass and not any(gate.required and names_tests(gate) for gate in wanted):
         raise ConfigError(
-            "--must-pass needs a pytest gate that is required",
-            "no other gate can tell which test passed",
-            'give [gates.tests] the kind "pytest"',
+            "--must-pass needs a required gate that names its tests",
+            "an exit status cannot tell which test passed",
+            f'give [gates.tests] the kind "pytest", or a command with one of the formats {", ".join(TESTED)}',
         )
     settings = Settings(config=config, gates=wanted, source=source)
     written = msgspec.json.encode(settings).decode()
