@@ -1,5 +1,6 @@
 """What a model is saying right now: seen while it says it, cleaned, and gone with its reply."""
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,7 +9,7 @@ from hypothesis import strategies as st
 
 from harness.clean import Cleaner
 from harness.journal import Speech, Spoken, spoken
-from harness.journal.speech import EVERY, KEPT
+from harness.journal.speech import KEPT, SHARE
 
 SECRET = "sk-ant-api03-" + "Zx9" * 12
 
@@ -22,12 +23,6 @@ class Clock:
         return self.now
 
 
-def seen(journal: Path) -> Spoken:
-    now = spoken(journal, "r1")
-    assert now
-    return now
-
-
 def speech(home: Path, clean: Callable[[str], str] = str) -> tuple[Speech, Clock, Path]:
     (home / "runs").mkdir(exist_ok=True)
     clock, journal = Clock(), home / "journal.db"
@@ -36,28 +31,35 @@ def speech(home: Path, clean: Callable[[str], str] = str) -> tuple[Speech, Clock
     return made, clock, journal
 
 
-def test_words_are_seen_as_they_come_a_few_times_a_second_and_gone_with_the_reply(tmp_path: Path) -> None:
-    said, clock, journal = speech(tmp_path)
+def seen(journal: Path) -> Spoken:
+    now = spoken(journal, "r1")
+    assert now
+    return now
+
+
+def test_words_are_seen_as_they_come_and_gone_with_the_reply(tmp_path: Path) -> None:
+    said, _, journal = speech(tmp_path)
+    said.show()
     assert spoken(journal, "r1") is None
-    said.hear("thinking", "The header may ")
-    assert spoken(journal, "r1") == Spoken(conversation="maker.1", call=3, thinking="The header may ")
-    said.hear("thinking", "be a date. ")
-    assert spoken(journal, "r1") == Spoken(conversation="maker.1", call=3, thinking="The header may "), "too soon"
-    clock.now += EVERY
-    said.hear("thinking", "So ")
-    assert spoken(journal, "r1") == Spoken(conversation="maker.1", call=3, thinking="The header may be a date. So ")
-    said.hear("thinking", "be it.")
+    said.hear("thinking", "The header may be a da")
+    said.show()
+    assert spoken(journal, "r1") == Spoken(conversation="maker.1", call=3, thinking="The header may be a ")
+    said.hear("thinking", "te. So be it.")
     said.hear("thinking", "")
-    assert seen(journal).thinking.endswith("So be it."), "the end of a block waits for nothing"
+    said.show()
+    assert seen(journal).thinking == "The header may be a date. So be it.", "at the end of a block every word is whole"
     said.hear("tool", "edit")
+    said.show()
     assert seen(journal).tool == "edit"
-    clock.now += EVERY
     said.hear("text", "Done. ")
+    said.show()
     assert (seen(journal).text, seen(journal).tool) == ("Done. ", "")
     said.begin("maker.1", 3)
     assert spoken(journal, "r1") is None, "another attempt begins with nothing"
     said.hear("text", "Again ")
+    said.show()
     said.close()
+    said.show()
     assert spoken(journal, "r1") is None
     assert list((tmp_path / "runs").iterdir()) == []
 
@@ -65,7 +67,8 @@ def test_words_are_seen_as_they_come_a_few_times_a_second_and_gone_with_the_repl
 def test_what_a_killed_process_left_is_gone_when_the_run_goes_on(tmp_path: Path) -> None:
     said, _, journal = speech(tmp_path)
     said.hear("text", "half a ")
-    assert spoken(journal, "r1")
+    said.show()
+    assert seen(journal)
     Speech(journal, "r1")
     assert spoken(journal, "r1") is None
 
@@ -73,52 +76,72 @@ def test_what_a_killed_process_left_is_gone_when_the_run_goes_on(tmp_path: Path)
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(cuts=st.lists(st.integers(1, 30), min_size=1, max_size=12))
 def test_neither_a_secret_nor_its_beginning_nor_a_sequence_is_ever_seen(tmp_path: Path, cuts: list[int]) -> None:
-    said, clock, journal = speech(tmp_path, Cleaner())
+    said, _, journal = speech(tmp_path, Cleaner())
     text = f"The key\x1b[2J is {SECRET} \x1b]0;pwned\x07and so on"
     at = 0
     for size in [*cuts, len(text)]:
-        clock.now += EVERY
         said.hear("text", text[at : at + size])
+        said.show()
         at += size
         shown = seen(journal).text
         assert SECRET[:8] not in shown
         assert "\x1b" not in shown
     said.hear("text", "")
+    said.show()
     assert seen(journal).text == "The key is [redacted:anthropic] and so on"
     said.close()
 
 
 def test_a_long_reply_is_followed_at_its_end_and_takes_its_share_of_the_time_and_no_more(tmp_path: Path) -> None:
-    clock = Clock()
+    written: list[str] = []
 
     def slow(text: str) -> str:
         clock.now += 0.1
+        written.append(text)
         return text
 
-    (tmp_path / "runs").mkdir()
-    said = Speech(tmp_path / "journal.db", "r1", slow, clock)
-    said.begin("maker.1", 1)
+    said, clock, journal = speech(tmp_path, slow)
     said.hear("text", "word " * KEPT)
-    clock.now += 1.0
+    said.show()
+    assert len(seen(journal).text) == KEPT
+    said.show()
+    assert len(written) == 1, "nothing new, nothing written"
     said.hear("text", "last ")
-    assert len(seen(tmp_path / "journal.db").text) == KEPT
-    assert not seen(tmp_path / "journal.db").text.endswith("last "), (
-        "a write that took 0.1 s is followed by 5 s without one"
-    )
-    clock.now += 4.0
-    said.hear("text", "of all ")
-    assert seen(tmp_path / "journal.db").text.endswith("word last of all ")
+    clock.now += SHARE * 0.1 - 0.5
+    said.show()
+    assert len(written) == 1, "it took 0.1 s: there is none for 5 s"
+    clock.now += 1.0
+    said.show()
+    assert seen(journal).text.endswith("word last ")
+
+
+def test_two_threads_leave_nothing_behind(tmp_path: Path) -> None:
+    said, _, journal = speech(tmp_path, Cleaner())
+    over = threading.Event()
+
+    def watch() -> None:
+        while not over.is_set():
+            said.show()
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        for call in range(200):
+            said.begin("maker.1", call)
+            said.hear("text", f"reply {call} ")
+            said.close()
+            assert spoken(journal, "r1") is None
+    finally:
+        over.set()
+        watcher.join(10)
 
 
 def test_who_cannot_write_or_read_goes_on_without(tmp_path: Path) -> None:
-    said = Speech(tmp_path / "nowhere" / "journal.db", "r1")
-    said.begin("maker.1", 1)
-    said.hear("text", "into the void ")
-    said.close()
-    silent = Speech()
-    silent.begin("maker.1", 1)
-    silent.hear("text", "to nobody ")
-    silent.close()
+    for silent in (Speech(tmp_path / "nowhere" / "journal.db", "r1"), Speech()):
+        silent.begin("maker.1", 1)
+        silent.hear("text", "into the void ")
+        silent.show()
+        silent.close()
     (tmp_path / "runs").mkdir()
     (tmp_path / "runs" / "r1.speech").write_text("{")
     assert spoken(tmp_path / "journal.db", "r1") is None

@@ -1,5 +1,6 @@
 """Two terminals: a run in one, its supervisor in the other; and what either sees when the other is killed."""
 
+import json
 import os
 import signal
 import subprocess
@@ -11,11 +12,14 @@ from typing import Any
 
 import pytest
 
-from harness.events import CommandReceived, RunFinished, Told
+from harness.events import CommandReceived, ModelReplied, QuestionAnswered, RunFinished, Told
+from harness.exits import PARKED
 from harness.journal import Journal
-from tests.conftest import House, Play, finish, step, tool
+from tests.conftest import House, Play, commit_all, step, tool
+from tests.scripted.script import Ask, Conversation, Step, Tool
 from tests.tui_support import open_journal, whole_run
 from tests.tui_terminal import DEADLINE, Terminal
+from tui.control import person
 
 
 @pytest.fixture
@@ -38,37 +42,64 @@ def eventually(journal: Journal, run: str, *kinds: type) -> None:
         time.sleep(0.1)
 
 
-def test_a_run_is_followed_steered_and_stopped_from_another_terminal(house: House, play: Play, terminals: Any) -> None:
-    busy = [step(tool("bash", command=f"sleep 0.4; echo {n}"), text=f"Step {n}.") for n in range(150)]
-    play([[*busy, step(finish())]])
+WORDS = "Retry-After comes in two forms, and the second one is a date."
+
+
+def second_maker(ask: Ask) -> Step:
+    """Works until it is told something; then it begins to speak, and never ends."""
+    if "look at the header" in json.dumps(ask.body):
+        return Step(text=WORDS, chunk=12, hang_after=6)
+    return Step(text=f"Step {ask.step}.", tools=(Tool(name="bash", input={"command": "sleep 0.4"}),))
+
+
+def test_a_run_is_followed_answered_steered_and_stopped_from_another_terminal(
+    house: House, play: Play, terminals: Any
+) -> None:
+    with (house.repo / "loopwright.toml").open("a") as settings:
+        settings.write('\n[scope]\ntools = ["bash"]\n')
+    commit_all(house.repo)
+    change = step(tool("bash", command="echo '# why' >> httprange/parse.py"))
+    play([[change, *[step(tool("grep", pattern="Retry"))] * 3], Conversation(default=second_maker)])
     env = {name: value for name, value in house.environ.items() if name.startswith(("ANTHROPIC", "NO_PROXY"))}
     flags = ("--repo", str(house.repo), "--progress", "plain")
     run = terminals(house.home, "Look around", *flags, command="run", **env)
-    viewer = terminals(house.home)
+    viewer = terminals(house.home, **env)
     viewer.until("making")
     viewer.settle()
     viewer.send("\r", shows="Transcript")
-    viewer.until("Step 1.")
+    viewer.until("asks you")
+    assert run.end() == PARKED, "a run that asks lets go of its terminal"
     (row,) = house.journal.runs()
+    viewer.type(b"a")
+    viewer.until("this run")
+    time.sleep(0.6)  # keys in flight are no answers
+    viewer.type(b"\r")  # and Enter never is one
+    viewer.settle()
+    assert not house.journal.commands(row.run)
+    viewer.type(b"A")
+    eventually(house.journal, row.run, QuestionAnswered)
+    viewer.until("Step 1.")
     viewer.type(b"s")
     viewer.until("keeps the draft")
     viewer.type(b"look at the header\r")
     eventually(house.journal, row.run, CommandReceived, Told)
-    viewer.until("look at the header")
+    viewer.until("two forms, and")
+    assert not any(isinstance(each.event, ModelReplied) and "two forms" in each.event.text for each in house.records())
     viewer.type(b"x")
     viewer.until("let it go on")
-    time.sleep(0.6)  # keys in flight are no answers
+    time.sleep(0.6)
     viewer.type(b"y")
     viewer.until("stopping")
-    assert run.end() == 130
     eventually(house.journal, row.run, RunFinished)
     viewer.until("cancelled")
     viewer.settle()
     viewer.type(b"q")
     assert viewer.end() == 0
-    people = [record.event for record in house.journal.read(row.run) if isinstance(record.event, CommandReceived)]
-    assert [event.kind for event in people] == ["steer", "stop"]
-    assert all(event.principal for event in people)
+    people = [each.event for each in house.records() if isinstance(each.event, CommandReceived)]
+    assert [event.kind for event in people] == ["answer", "steer", "stop"]
+    assert {event.principal for event in people} == {person()}
+    (said,) = [each.event for each in house.records() if isinstance(each.event, QuestionAnswered)]
+    assert (said.answer, said.principal) == ("allow_run", person())
 
 
 HOLDER = """

@@ -234,17 +234,20 @@ def test_what_a_model_says_is_seen_while_it_says_it_and_once(journal: Journal) -
     words = "Both forms of the header are parsed"
     speech.begin("maker.1", 3)
     speech.hear("thinking", "An HTTP date is \x1b[2Jthe other form ")
+    speech.show()
 
     async def script(app: Loopwright, pilot: Pilot[None]) -> None:
         story = run_screen(app).tabs[0].story
         await until(pilot, lambda: "An HTTP date is the other form" in text(app))
         speech.hear("thinking", "")
+        speech.show()
         await pilot.press("pageup", "pageup")
         await pilot.pause(0.3)
         before = [row[:60] for row in rows(app)[4:-1]]
         speech.hear("text", f"{words}. ")
         speech.hear("text", "")
         speech.hear("tool", "edit")
+        speech.show()
         await until(pilot, lambda: story.items[-1].text == "edit is being written")
         assert [row[:60] for row in rows(app)[4:-1]] == before, "a reader of the past is not disturbed"
         await pilot.press("G", "enter")
@@ -257,6 +260,7 @@ def test_what_a_model_says_is_seen_while_it_says_it_and_once(journal: Journal) -
         assert story.at_tail
         speech.begin("maker.1", 4)
         speech.hear("text", "the last words of a process ")
+        speech.show()
         await until(pilot, lambda: "the last words" in text(app))
         author.leave()  # killed
         await until(pilot, lambda: "interrupted" in text(app) and "the last words" not in text(app))

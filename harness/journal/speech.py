@@ -11,13 +11,12 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from threading import Lock
 
 import msgspec
 
-EVERY = 0.2
-"""Seconds between two writes at least: five a second are more than a reader can take in."""
 SHARE = 50
-"""And at most this share of the time, however long the reply becomes."""
+"""At most this share of the time goes into writing, however long the reply becomes."""
 KEPT = 8_000
 """Characters that are kept of a reply's thinking and of its text, from the end of each."""
 _UNFINISHED = re.compile(r"\S*\Z")
@@ -37,7 +36,7 @@ class Spoken(msgspec.Struct, frozen=True, omit_defaults=True):
 class Speech:
     """Where one run says what its model is saying; without a `journal` nowhere.
 
-    A word is written when it is whole: half a credential would not be known for one.
+    One thread hears, another shows. A word is shown when it is whole: half a credential would not be known for one.
     """
 
     def __init__(
@@ -48,10 +47,12 @@ class Speech:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._path = place(journal, run) if journal else None
-        self._clean, self._clock = clean, clock
+        self._clean, self._clock, self._lock = clean, clock, Lock()
         self._said = Spoken(conversation="", call=0)
         self._heard: dict[str, list[str]] = {}
-        self._due = 0.0
+        self._ended: set[str] = set()
+        """Kinds of which the last word is whole."""
+        self._news, self._due = False, 0.0
         self.close()
 
     def begin(self, conversation: str, call: int) -> None:
@@ -61,35 +62,48 @@ class Speech:
 
     def hear(self, kind: str, delta: str) -> None:
         """Take what `Model.attempt` tells its listener."""
-        if self._path is None:
-            return
-        whole = kind == "tool" or not delta
-        self._heard.pop("tool", None)
-        self._heard.setdefault(kind, []).append(delta)
-        if whole or self._clock() >= self._due:
-            self._write(self._path, whole=whole)
+        with self._lock:
+            self._heard.pop("tool", None)
+            self._heard.setdefault(kind, []).append(delta)
+            self._news = True
+            if delta and kind != "tool":
+                self._ended.discard(kind)
+            else:
+                self._ended.add(kind)
+
+    def show(self) -> None:
+        """Write what is new, if there is anything. Called a few times a second by who watches beside the loop."""
+        began = self._clock()
+        with self._lock:
+            if self._path is None or not self._news or began < self._due:
+                return
+            self._news = False
+            parts = {}
+            for kind, heard in self._heard.items():
+                heard[:] = ["".join(heard)]
+                whole = heard[0] if kind in self._ended else _UNFINISHED.sub("", heard[0])
+                parts[kind] = self._clean(whole)[-KEPT:]
+            with suppress(OSError):
+                _put(self._path, msgspec.json.encode(msgspec.structs.replace(self._said, **parts)))
+            now = self._clock()
+            self._due = now + SHARE * (now - began)
 
     def close(self) -> None:
         """The reply is stored, or there is none: nothing is being said."""
-        self._heard.clear()
-        self._due = 0.0
-        if self._path is not None:
-            with suppress(OSError):
-                self._path.unlink(missing_ok=True)
+        with self._lock:
+            self._heard.clear()
+            self._ended.clear()
+            self._news = False
+            if self._path is not None:
+                with suppress(OSError):
+                    self._path.unlink(missing_ok=True)
 
-    def _write(self, path: Path, *, whole: bool) -> None:
-        began = self._clock()
-        parts = {}
-        for kind, heard in self._heard.items():
-            heard[:] = ["".join(heard)]
-            parts[kind] = self._clean(heard[0] if whole else _UNFINISHED.sub("", heard[0]))[-KEPT:]
-        fresh = path.with_suffix(".fresh")
-        with suppress(OSError):
-            with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-                file.write(msgspec.json.encode(msgspec.structs.replace(self._said, **parts)))
-            fresh.replace(path)
-        now = self._clock()
-        self._due = now + max(EVERY, SHARE * (now - began))
+
+def _put(path: Path, data: bytes) -> None:
+    fresh = path.with_suffix(".fresh")
+    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        file.write(data)
+    fresh.replace(path)
 
 
 def spoken(journal: Path, run: str) -> Spoken | None:

@@ -175,7 +175,9 @@ def _defect(run: Run, defect: Exception) -> RunFinished:
 
 @contextmanager
 def _supervised(run: Run, journal: Journal) -> Iterator[None]:
-    """Signals, stop commands and the clock, watched beside the loop so that nothing it waits for can hide them."""
+    """Signals, stop commands and the clock, watched beside the loop so that nothing it waits for can hide them.
+
+    What a model says is shown from here, too."""
     over = Flag()
     signals: list[Literal["SIGINT", "SIGTERM"]] = []
 
@@ -189,6 +191,7 @@ def _supervised(run: Run, journal: Journal) -> Iterator[None]:
                 if wants_stop(journal.commands(run.id, run.state.acknowledged)):
                     run.cancel.set(stopped_by("stop"))
             run.cancel.interrupt()
+            run.speech.show()
 
     def note(number: int, frame: object) -> None:
         if signals and number == signal.SIGINT:
