@@ -9,7 +9,6 @@ import io
 import os
 import shlex
 import tarfile
-import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -24,6 +23,7 @@ from docker.types import LogConfig, Mount
 from sandboxes import owner, rubbish
 from sandboxes.base import WORKSPACE, ImageFailed
 from sandboxes.connect import reason
+from sandboxes.stream import Pieces, Stream, attach
 
 Log = Callable[[str], None]
 
@@ -202,24 +202,18 @@ def changes(client: docker.APIClient, container: str, directory: str) -> str:
 
 def follow(client: docker.APIClient, container: str, log: Log) -> None:
     """Start a build, pass its output on line by line, and see that it ended well."""
-    stream = client.attach(container, stdout=True, stderr=True, stream=True)
-    began = time.monotonic()
-    client.start(container)
-    alarm = threading.Timer(SECONDS, lambda: stop(client, container))
-    alarm.daemon = True
-    alarm.start()
+    deadline = time.monotonic() + SECONDS
     last = ""
-    try:
-        for line in lines(stream):
-            last = (last + line + "\n")[-LAST_WORDS:]
-            log(line)
-        status = client.wait(container)["StatusCode"]
-    except docker.errors.NotFound as error:
-        late = time.monotonic() - began >= SECONDS
-        why = f"it took longer than {SECONDS} s" if late else "its container was removed"
-        raise ImageFailed("an image could not be built", f"{why}\n{last}") from error
-    finally:
-        alarm.cancel()
+    with contextlib.closing(attach(client, container)) as stream:
+        client.start(container)
+        try:
+            for line in lines(printed(stream, deadline)):
+                last = (last + line + "\n")[-LAST_WORDS:]
+                log(line)
+            status = client.wait(container)["StatusCode"]
+        except (TimeoutError, docker.errors.NotFound) as error:
+            why = f"it took longer than {SECONDS} s" if isinstance(error, TimeoutError) else "its container was removed"
+            raise ImageFailed("an image could not be built", f"{why}\n{last}") from error
     if status:
         raise ImageFailed(
             f"an image could not be built: the script ended with {status}",
@@ -228,9 +222,11 @@ def follow(client: docker.APIClient, container: str, log: Log) -> None:
         )
 
 
-def stop(client: docker.APIClient, container: str) -> None:
-    with contextlib.suppress(docker.errors.DockerException, requests.RequestException):
-        rubbish.remove_container(client, container)
+def printed(stream: Stream, deadline: float) -> Iterator[bytes]:
+    """What an attached container prints, until it ends; `TimeoutError` at the deadline (monotonic)."""
+    pieces = Pieces()
+    while data := stream.recv(1 << 16, deadline - time.monotonic()):
+        yield from (piece for _, piece in pieces.of(data))
 
 
 def lines(stream: Iterable[bytes]) -> Iterator[str]:

@@ -14,18 +14,31 @@ from sandboxes.base import SandboxUnavailable
 from sandboxes.tunnel import Tunnel
 
 REQUEST_SECONDS = 60
-"""How long the engine may take to answer one request."""
+"""How long the engine may take to answer one request, or to go on with an answer."""
 FIX = (
     "start Docker (`make docker` does so as root on Debian and Ubuntu), or point DOCKER_HOST or "
     "`docker context use` to an engine that runs"
 )
 
 
-class Tunnelled(docker.APIClient):  # type: ignore[misc]
+class Client(docker.APIClient):  # type: ignore[misc]
+    """Docker's client, with a limit on every request: `attach` and `wait` have none of their own."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(version="auto", timeout=REQUEST_SECONDS, **options)
+        if str(options.get("base_url", "")).startswith("unix://"):
+            self.trust_env = False  # no proxy leads to a socket file; looking for one is 4 ms a request
+
+    def request(self, *args: Any, **options: Any) -> Any:
+        """See `requests.Session.request`, which all the others come to."""
+        return super().request(*args, **options | {"timeout": options.get("timeout") or self.timeout})
+
+
+class Tunnelled(Client):
     """A client whose socket is the near end of a tunnel: it looks local, and is not."""
 
     def __init__(self, tunnel: Tunnel) -> None:
-        super().__init__(base_url=f"unix://{tunnel.path}", version="auto", timeout=REQUEST_SECONDS)
+        super().__init__(base_url=f"unix://{tunnel.path}")
         self.tunnel = tunnel
 
 
@@ -36,9 +49,7 @@ def connect() -> tuple[docker.APIClient, str]:
         try:
             if str(options["base_url"]).startswith("ssh://"):
                 return Tunnelled(Tunnel(options["base_url"])), how
-            client = docker.APIClient(version="auto", timeout=REQUEST_SECONDS, **options)
-            if is_local(client):
-                client.trust_env = False  # no proxy leads to a socket file; looking for one is 4 ms a request
+            client = Client(**options)
             client.ping()
         except (docker.errors.DockerException, requests.RequestException, OSError, ImportError) as error:
             tried.append(f"{how}: {reason(error)}")

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from sandboxes.base import WORKSPACE, FileRefused, News, Progress, Result, SandboxGone
-from sandboxes.disk import Watch
 from sandboxes.frames import Broken, Data, Hello, Line, Ran, Refusal, Reply, Told
+from sandboxes.inside.disk import Watch
 from sandboxes.inside.output import SPILL
 from sandboxes.inside.pump import DEATH, GRACE
 from sandboxes.inside.runner import FILE_SECONDS
@@ -71,11 +71,13 @@ class Container:
         if self._watch:
             self._watch.begin()
 
-        def tick() -> None:
+        def tick() -> float:
             nonlocal outgrown
-            if self._watch and self._watch.over():
+            over, pause = self._watch.look() if self._watch else (False, silence)
+            if over:
                 outgrown = True
                 self.interrupt()
+            return pause
 
         reply, body = self._ask(header, stdin, cap * (1 if merge else 2) + report, silence, tick=tick)
         if not isinstance(reply, Ran) or reply.out + reply.err + reply.report != len(body):
@@ -89,7 +91,7 @@ class Container:
             micros=reply.micros,
             timed_out=reply.timed_out,
             oom=reply.oom,
-            disk=outgrown and reply.exit == 137,
+            disk=reply.disk or (outgrown and reply.exit == 137),
             pids=reply.pids,
             file=reply.file,
             cwd=reply.cwd,
@@ -192,7 +194,7 @@ class Container:
         limit: int,
         seconds: float,
         number: int | None = None,
-        tick: Callable[[], None] | None = None,
+        tick: Callable[[], float] | None = None,
     ) -> tuple[Reply, bytes]:
         """One request and its reply. Whatever interrupts this leaves the line out of step: the sandbox is gone."""
         with self._turn:

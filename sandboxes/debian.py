@@ -1,10 +1,13 @@
 """A root file system without any registry: debootstrap from the mirror this machine itself uses."""
 
+import contextlib
 import os
 import re
 import shutil
+import signal
 import subprocess
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -19,6 +22,7 @@ PACKAGES = ("ca-certificates", "git", "python3", "python3-venv")
 SUITE = "bookworm"
 """Debian's, where the host is neither Debian nor Ubuntu and so gives no hint."""
 SECONDS = 1_800
+"""How long a tool of the host may take."""
 COMPONENTS = {"debian": "main", "ubuntu": "main,universe"}
 UNUSED = ("var/cache/apt/archives", "var/lib/apt/lists", "usr/share/doc", "usr/share/man", "usr/share/locale")
 """What an image without people does not need; most of its small files."""
@@ -115,10 +119,21 @@ def run(command: list[str], log: Log) -> None:
         stderr=subprocess.STDOUT,
         text=True,
         errors="replace",
+        start_new_session=True,
     ) as tool:
-        for line in tool.stdout or ():
-            last = [*last[-40:], line.rstrip()]
-            log(line.rstrip())
+        alarm = threading.Timer(SECONDS, os.killpg, (tool.pid, signal.SIGKILL))
+        alarm.daemon = True
+        alarm.start()
+        try:
+            for line in tool.stdout or ():
+                last = [*last[-40:], line.rstrip()]
+                log(line.rstrip())
+        except BaseException:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(tool.pid, signal.SIGKILL)
+            raise
+        finally:
+            alarm.cancel()
     if tool.returncode:
         raise ImageFailed(
             f"{command[0]} ended with {tool.returncode}",

@@ -5,7 +5,7 @@ import os
 import secrets
 import threading
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from functools import cached_property
 from pathlib import Path
 
@@ -17,10 +17,10 @@ from sandboxes import hardening, layer, owner, reaper, rubbish, workspace
 from sandboxes.base import WORKSPACE, Check, Sandbox, SandboxGone, SandboxUnavailable, Spec
 from sandboxes.connect import connect, is_cut, is_local, translated
 from sandboxes.container import Container
-from sandboxes.disk import Watch, usage
 from sandboxes.fill import fill
 from sandboxes.frames import Line
 from sandboxes.holds import Holds
+from sandboxes.inside.disk import MB, Watch, usage
 from sandboxes.plain import PlainLine
 from sandboxes.pod import BEATS, ENVIRONMENT, TTL, Pod
 from sandboxes.sidecars import Egress
@@ -29,6 +29,9 @@ from sandboxes.terminal import Terminal
 
 HELLO_SECONDS = 30.0
 """How long PID 1 may take from the start of its container to its first answer."""
+
+REMOVAL_SECONDS = 120.0
+"""How long `settle` waits: some requests to an engine that hardly answers (`connect.REQUEST_SECONDS`)."""
 
 NO_RUNNER = "see that the image has git, and python3 (3.8 or later) or setpriv, or use the base image"
 
@@ -103,7 +106,7 @@ class DockerEngine:
 
     def _size(self, seed: Path) -> int:
         if seed not in self._sizes:
-            self._sizes[seed] = usage(seed)
+            self._sizes[seed], _ = usage(str(seed))
         return self._sizes[seed]
 
     def _archive(self, seed: Path) -> bytes:
@@ -129,7 +132,7 @@ class DockerEngine:
         except requests.RequestException:  # an OSError by descent, and Docker's errors are of it
             raise
         except OSError as error:
-            why = f"{error.filename or self.home}: {error.strerror}"
+            why = f"{error.filename or self.home}: {error.strerror or error}"
             raise SandboxUnavailable("the workspace could not be made", why, "run `loopwright doctor`") from error
         self._sweep_once()
         return box
@@ -164,9 +167,8 @@ class DockerEngine:
         return probe(self)
 
     def settle(self) -> None:
-        """Wait until everything that was closed is removed."""
-        for removal in list(self._pending):
-            removal.result()
+        """Wait until everything that was closed is removed; what an engine does not get done is left to `gc`."""
+        wait(list(self._pending), REMOVAL_SECONDS)
 
     def close(self) -> None:
         """Wait like `settle`, and stand on no seed any longer. The engine can still be used."""
@@ -221,7 +223,10 @@ class DockerEngine:
     ) -> Sandbox:
         uid = self.uid
         line = PlainLine(stream) if spec.image in self._plain else Line(stream)
-        watch = Watch(space.directory / "upper", spec.resources.disk_mb) if space.mode == "overlay" else None
+        limit = spec.resources.disk_mb * MB
+        watch = Watch(str(space.directory / "upper"), limit) if space.mode == "overlay" else None
+        inner = space.mode in ("volume", "layer")  # a tmpfs has its size
+        size = self._size(spec.seed) if inner else 0
 
         def close() -> None:
             stream.close()
@@ -243,6 +248,7 @@ class DockerEngine:
             "spill": hardening.spill_bytes(spec.resources),
             "workspace": WORKSPACE,
             "ttl": self.ttl,
+            "disk": (size + limit, size) if inner else None,
         }
         try:
             found = box.greet(hello, HELLO_SECONDS)

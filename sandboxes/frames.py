@@ -1,7 +1,6 @@
 """The harness's end of the line to PID 1. What comes back is hostile input: fixed schema, sizes capped first."""
 
 import json
-import struct
 import time
 from collections.abc import Callable
 from typing import Annotated, Any
@@ -9,16 +8,12 @@ from typing import Annotated, Any
 import msgspec
 
 from sandboxes.inside.wire import FRAME, MAGIC
-from sandboxes.stream import Stream
+from sandboxes.stream import Pieces, Stream
 
 REPLY_HEADER_LIMIT = 4_096
 """Bytes; the longest reply header there is (a refusal with its reason) stays under it."""
-TICK = 0.2
-"""Seconds: a disk takes hundreds of megabytes in one."""
 DIAGNOSTICS = 4_000
 """Bytes of PID 1's standard error that are kept to explain its death."""
-CHUNK = struct.Struct("!BxxxI")
-"""Docker's header of each piece of an attached stream: 1 is standard output, 2 standard error."""
 
 Natural = Annotated[int, msgspec.Meta(ge=0, le=1 << 53)]
 
@@ -46,6 +41,7 @@ class Ran(msgspec.Struct, tag_field="re", tag="run", forbid_unknown_fields=True)
     stuck: bool
     report: Natural = 0
     lost: Natural = 0
+    disk: bool = False
 
 
 class Told(msgspec.Struct, tag_field="re", tag="job", forbid_unknown_fields=True):
@@ -80,10 +76,10 @@ class Line:
 
     def __init__(self, stream: Stream) -> None:
         self._stream = stream
-        self._raw = bytearray()
+        self._pieces = Pieces()
         self._out = bytearray()
-        self._left, self._kind = 0, 0
         self._stderr = bytearray()
+        self._look = 0.0
 
     @property
     def stderr(self) -> str:
@@ -99,12 +95,13 @@ class Line:
             raise Broken(f"sending failed: {error}") from error
 
     def receive(
-        self, number: int, body_limit: int, deadline: float, tick: Callable[[], None] | None = None
+        self, number: int, body_limit: int, deadline: float, tick: Callable[[], float] | None = None
     ) -> tuple[Reply, bytes]:
         """The reply to request `number`, with a body of at most `body_limit` bytes, before `deadline` (monotonic).
 
-        `tick` is called every `TICK` seconds while there is nothing to read.
+        `tick` is called at once, and again after as many seconds as it says.
         """
+        self._look = 0.0
         magic, head, size = FRAME.unpack(self._take(FRAME.size, deadline, tick))
         if magic != MAGIC:
             raise Broken("what came back is no frame")
@@ -118,23 +115,24 @@ class Line:
             raise Broken("a reply to a request that was not made")
         return reply, self._take(size, deadline, tick)
 
-    def _take(self, size: int, deadline: float, tick: Callable[[], None] | None) -> bytes:
+    def _take(self, size: int, deadline: float, tick: Callable[[], float] | None) -> bytes:
         while len(self._out) < size:
             self._demultiplex(self._read(deadline, tick))
         data = bytes(memoryview(self._out)[:size])
         del self._out[:size]
         return data
 
-    def _read(self, deadline: float, tick: Callable[[], None] | None) -> bytes:
+    def _read(self, deadline: float, tick: Callable[[], float] | None) -> bytes:
         while True:
-            left = deadline - time.monotonic()
+            now = time.monotonic()
+            if tick and now >= self._look:
+                self._look = now + tick()
+            left = deadline - now
             if left <= 0:
                 raise Broken("no answer in time")
             try:
-                data = self._stream.recv(1 << 18, min(left, TICK) if tick else left)
+                data = self._stream.recv(1 << 18, min(left, self._look - now) if tick else left)
             except TimeoutError:
-                if tick:
-                    tick()
                 continue
             except (OSError, ValueError) as error:
                 raise Broken(f"reading failed: {error}") from error
@@ -143,23 +141,11 @@ class Line:
             return data
 
     def _demultiplex(self, data: bytes) -> None:
-        """Take Docker's chunk headers out of `data`."""
-        self._raw += data
-        start = 0
-        while start < len(self._raw):
-            if self._left == 0:
-                if len(self._raw) - start < CHUNK.size:
-                    break
-                self._kind, self._left = CHUNK.unpack_from(self._raw, start)
-                start += CHUNK.size
-                if self._kind not in (1, 2):
-                    raise Broken("the attached stream is not in Docker's format")
-                continue
-            piece = self._raw[start : start + self._left]
-            start += len(piece)
-            self._left -= len(piece)
-            if self._kind == 1:
-                self._out += piece
-            else:
-                self._stderr = (self._stderr + piece)[-DIAGNOSTICS:]
-        del self._raw[:start]
+        try:
+            for kind, piece in self._pieces.of(data):
+                if kind == 1:
+                    self._out += piece
+                else:
+                    self._stderr = (self._stderr + piece)[-DIAGNOSTICS:]
+        except ValueError as error:
+            raise Broken(str(error)) from None

@@ -16,7 +16,7 @@ from sandboxes.frames import Broken, Data, Hello, Line, Ran, Refusal, Reply
 LONGEST = 300
 """Bytes of the line a reply begins with."""
 WORD = r"(\d{1,15})"
-RUN = re.compile(rf"run {WORD} (\d{{1,3}}) ([01]) {' '.join([WORD] * 10)}\n")
+RUN = re.compile(rf"run {WORD} (\d{{1,3}}) ([012]) {' '.join([WORD] * 10)}\n")
 HELLO = re.compile(rf"hello ([0-9a-f]{{1,64}}) {WORD}\n")
 REASONS = {
     81: "it is a directory", 82: "it is not a regular file", 83: "No such file or directory", 84: "Permission denied",
@@ -62,7 +62,8 @@ class PlainLine(Line):
         self._asked, self._began = header, time.monotonic()
         if op == "hello":
             self._env = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", **header["env"]}
-            words = (header["nonce"], header["uid"], header["gid"], header["workspace"])
+            most = header["disk"][0] >> 10 if header["disk"] else 0
+            words = (header["nonce"], header["uid"], header["gid"], header["workspace"], most)
             self._put(f"hello {' '.join(map(str, words))}\n".encode())
         elif op in ("run", "read", "write", "reset"):
             program = self._program(header).encode("utf-8", "surrogateescape")
@@ -72,10 +73,10 @@ class PlainLine(Line):
             self._put(f"{head} {len(program)} {len(body)}\n".encode() + program + body)
 
     def receive(
-        self, number: int, body_limit: int, deadline: float, tick: Callable[[], None] | None = None
+        self, number: int, body_limit: int, deadline: float, tick: Callable[[], float] | None = None
     ) -> tuple[Reply, bytes]:
         """See `Line.receive`."""
-        asked = self._asked
+        asked, self._look = self._asked, 0.0
         if asked["op"] in ("start", "poll", "kill"):
             return Refusal(number, "background processes need python3 in the image", False), b""
         text = bytearray()
@@ -106,7 +107,7 @@ class PlainLine(Line):
             id=number, exit=124 if late else int(found[2]), micros=int(1e6 * (time.monotonic() - self._began)),
             timed_out=late, oom=oom, pids=pids,
             file=int(found[2]) == 153, cwd="", out=len(out), err=len(err), elided=elided, spill=None, stuck=False,
-            report=0, lost=0,
+            report=0, lost=0, disk=found[3] == "2",
         )  # fmt: skip
         return ran, out + err
 

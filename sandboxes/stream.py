@@ -3,6 +3,8 @@
 import contextlib
 import select
 import socket
+import struct
+from collections.abc import Iterator
 from typing import Any
 
 import docker
@@ -12,6 +14,9 @@ SEND_SECONDS = 120.0
 
 LONGEST = 3_600.0
 """Seconds that one wait takes at most; poll(2) counts milliseconds in an int."""
+
+CHUNK = struct.Struct("!BxxxI")
+"""Docker's header of each piece of an attached stream: 1 is standard output, 2 standard error."""
 
 
 class Stream:
@@ -50,6 +55,33 @@ class Stream:
             self._socket.close()
         with contextlib.suppress(OSError, AttributeError):
             self._keep.close()
+
+
+class Pieces:
+    """Takes Docker's chunk headers out of an attached stream, however it is cut into reads."""
+
+    def __init__(self) -> None:
+        self._head = bytearray()
+        self._left, self._kind = 0, 0
+
+    def of(self, data: bytes) -> Iterator[tuple[int, bytes]]:
+        """What `data` carries: 1 or 2 for the stream, and the bytes. Raises `ValueError` for what is no such stream."""
+        view = memoryview(data)
+        while view:
+            if not self._left:
+                missing = CHUNK.size - len(self._head)
+                self._head += view[:missing]
+                view = view[missing:]
+                if len(self._head) == CHUNK.size:
+                    self._kind, self._left = CHUNK.unpack(self._head)
+                    self._head.clear()
+                    if self._kind not in (1, 2):
+                        raise ValueError("the attached stream is not in Docker's format")
+                continue
+            piece = bytes(view[: self._left])
+            view = view[len(piece) :]
+            self._left -= len(piece)
+            yield self._kind, piece
 
 
 def attach(client: docker.APIClient, container: str) -> Stream:

@@ -4,8 +4,9 @@ import contextlib
 import threading
 from collections.abc import Callable
 
-from sandboxes.frames import CHUNK
-from sandboxes.stream import LONGEST, Stream
+import msgspec
+
+from sandboxes.stream import LONGEST, Pieces, Stream
 
 KEPT = 16_000
 """Bytes of the output's end that are kept."""
@@ -34,16 +35,10 @@ class Tap:
         self._stream.close()
 
     def _listen(self) -> None:
-        raw, text = bytearray(), bytearray()
-        with contextlib.suppress(OSError, ValueError):
+        pieces, text = Pieces(), bytearray()
+        with contextlib.suppress(OSError, ValueError, msgspec.DecodeError):
             while data := self._read():
-                raw += data
-                while len(raw) >= CHUNK.size:
-                    kind, size = CHUNK.unpack_from(raw)
-                    if len(raw) < CHUNK.size + size:
-                        break
-                    piece = raw[CHUNK.size : CHUNK.size + size]
-                    del raw[: CHUNK.size + size]
+                for kind, piece in pieces.of(data):
                     self._tail = (self._tail + piece)[-KEPT:]
                     if kind == 1:
                         *lines, text = (text + piece).split(b"\n")
@@ -53,6 +48,7 @@ class Tap:
         self._ended()
 
     def _read(self) -> bytes:
+        """What comes next, however long that takes: closing the stream ends it."""
         while True:
             with contextlib.suppress(TimeoutError):
                 return self._stream.recv(1 << 16, LONGEST)

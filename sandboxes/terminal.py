@@ -70,6 +70,12 @@ class Terminal:
             self._beaten = time.monotonic()
             self._line.send(b"\n")
 
+    def over(self) -> bool:
+        """Whether its container has ended. The engine never says so of a shell that was only just being started."""
+        with contextlib.suppress(TimeoutError):
+            return not self._line.recv(1 << 16, 0.0)
+        return False
+
     def exit_code(self) -> int:
         """How the shell ended; 137 when it was ended with its sandbox."""
         try:

@@ -43,11 +43,18 @@ class Tunnel:
         deadline = time.monotonic() + SECONDS
         while not self.path.exists():
             if self._process.poll() is not None or time.monotonic() > deadline:
-                self._process.kill()
-                _, words = self._process.communicate()
+                words = self._last_words()
                 self.close()
                 raise ConnectionError(words.decode("utf-8", "replace").strip()[-500:] or "ssh does not connect")
             time.sleep(0.02)
+
+    def _last_words(self) -> bytes:
+        """What ssh has said. A helper of its own (`ProxyCommand`) may outlive it with the same standard error."""
+        self._process.kill()
+        try:
+            return self._process.communicate(timeout=1.0)[1]
+        except subprocess.TimeoutExpired as late:
+            return late.stderr or b""
 
     @property
     def stands(self) -> bool:

@@ -18,6 +18,9 @@ from sandboxes.workspace import agent_uid
 
 Opener = Callable[..., Sandbox]
 
+GROW = "i=0; while true; do i=$((i+1)); head -c 1000000 /dev/zero > f$i; sleep 0.01; done"
+"""Fills the directory it is run in, not faster than a watch can be expected to see."""
+
 GIT = {
     "GIT_AUTHOR_NAME": "t", "GIT_AUTHOR_EMAIL": "t@t", "GIT_COMMITTER_NAME": "t", "GIT_COMMITTER_EMAIL": "t@t",
     "GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_NOSYSTEM": "1", "PATH": os.environ["PATH"],

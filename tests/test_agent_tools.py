@@ -17,7 +17,7 @@ from sandboxes.base import Sandbox, SandboxGone
 from sandboxes.workspace import agent_uid
 from tests.agent_support import TREE, call, opened_sandbox
 
-MAKER = ("bash", "read", "grep", "glob", "write", "edit", "finish", "blocked")
+MAKER = ("bash", "read", "grep", "glob", "background", "write", "edit", "finish", "blocked")
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +43,7 @@ def test_the_schemas_are_those_that_models_are_trained_on(sandbox: Sandbox) -> N
         "read": ({"file_path"}, {"file_path", "view_range"}),
         "grep": ({"pattern"}, {"pattern", "path"}),
         "glob": ({"pattern"}, {"pattern", "path"}),
+        "background": (set(), {"command", "job", "kill"}),
         "write": ({"file_path", "content"}, {"file_path", "content"}),
         "edit": (
             {"file_path", "old_string", "new_string"},
@@ -80,6 +81,7 @@ def test_the_schemas_are_the_same_bytes_in_every_process(sandbox: Sandbox) -> No
         ("read", {"file_path": "a.py", "view_range": [1]}, "view_range"),
         ("bash", {"command": "true", "timeout_ms": 600_001}, "600000"),
         ("bash", {"command": "true", "timeout_ms": 0}, "timeout_ms"),
+        ("background", {"job": 0}, "job"),
         ("finish", {"summary": "done", "evidence": "all of it"}, "evidence"),
         ("finish", {}, "summary"),
         ("rm_rf", {"path": "/"}, "there are: bash, read"),
@@ -110,6 +112,10 @@ def test_a_call_without_input_or_with_text_that_cannot_be_sent_is_not_run(tools:
         ("bash", {"command": " "}),
         ("bash", {}),
         ("bash", {"command": ": " + "x" * 120_000}),
+        ("background", {}),
+        ("background", {"command": "\0"}),
+        ("background", {"command": "true", "job": 1}),
+        ("background", {"job": 99}),
         ("read", {"file_path": "a\0.py"}),
         ("read", {"file_path": ""}),
         ("read", {"file_path": "x/" * 3_000}),
@@ -195,6 +201,29 @@ def test_output_that_is_no_text_does_no_harm(tools: Toolbox) -> None:
     output.encode()
     cut = call(tools, "bash", command="printf 'é%.0s' $(seq 9000)").output
     assert cut.count("é") > 4_900
+
+
+FETCH = """
+import time, urllib.request
+for _ in range(100):
+    try: print(urllib.request.urlopen('http://localhost:8123/a.py').read().decode()); break
+    except OSError: time.sleep(0.1)
+"""
+
+
+def test_a_server_stays_up_in_the_background_until_it_is_killed(tools: Toolbox, sandbox: Sandbox) -> None:
+    assert call(tools, "background", command="echo up; exec python3 -m http.server 8123").output == "started as job 1"
+    fetched = call(tools, "bash", command=f'python3 -c "{FETCH}"').output
+    assert "def f():" in fetched
+    assert call(tools, "background", job=1).output.startswith("up\n")
+    assert call(tools, "background", job=1, kill=True).output.endswith("[job 1 has ended with exit code 137]")
+    assert call(tools, "background", job=1).output == "[job 1 has ended with exit code 137]"
+    assert call(tools, "background", command="seq 1 100000; exit 3").output == "started as job 2"
+    call(tools, "bash", command="sleep 0.5")
+    ended = call(tools, "background", job=2).output
+    assert ended.startswith("... 5")
+    assert ended.endswith("\n100000\n[job 2 has ended with exit code 3]")
+    assert "there is no job 1" in call(maker_tools(sandbox), "background", job=1).output  # another hand on the sandbox
 
 
 def test_restart_is_understood(tools: Toolbox) -> None:

@@ -15,8 +15,8 @@ from harness.events import Notice, ToolStarted
 from harness.loop.exchange import put, take
 from harness.repo import Rejected, publish
 from sandboxes.base import FileRefused, Image, Sandbox, Spec
-from sandboxes.disk import usage
 from sandboxes.docker import DockerEngine
+from sandboxes.inside.disk import usage
 from tests.conftest import FIX, ROOT, TEST, House, Play, finish, step, tool
 from tests.repo_support import TRAPPED_ATTRIBUTES, adopted, line, repository, snapshot, traps
 from tests.sandbox_support import containers
@@ -88,7 +88,7 @@ def test_8_links_that_come_and_go_lead_nowhere(
         for number in itertools.count():
             with suppress(FileRefused):
                 box.write("d/f", b"forged") if number % 2 else box.read("d/f")
-            usage(upper)
+            usage(str(upper))
             if time.monotonic() > until:
                 break
         assert racing.poll().exit_code is None

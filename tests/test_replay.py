@@ -54,6 +54,8 @@ SHAPES: dict[str, Shape] = {
     ),
     "look_and_write": (
         [[step(tool("read", file_path="httprange/parse.py"), tool("grep", pattern="size"), tool("glob", pattern="*")),
+          step(tool("background", command="echo up; sleep 99")),
+          step(tool("background", job=1), tool("background", job=1, kill=True), tool("background", job=2)),
           step(tool("write", file_path="notes.txt", content="x\n")), step(FIX, TEST), DONE]], {},
     ),
 }  # fmt: skip

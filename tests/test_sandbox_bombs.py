@@ -5,10 +5,13 @@ import resource
 import signal
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from sandboxes.base import FileRefused, Resources, SandboxGone
 from sandboxes.hardening import INODES
-from tests.sandbox_support import Opener, processes
+from sandboxes.inside.disk import OFTEN, SELDOM, SPEED, pause
+from tests.sandbox_support import GROW, Opener, processes
 
 pytest_plugins = ("tests.sandbox_fixtures",)
 
@@ -80,14 +83,22 @@ def test_one_file_has_a_limit(open_box: Opener) -> None:
 
 def test_many_files_fill_the_workspace_and_are_stopped(open_box: Opener) -> None:
     box = open_box(resources=Resources(disk_mb=16, file_mb=4))
-    grow = "i=0; while true; do i=$((i+1)); head -c 1000000 /dev/zero > /w/f$i; sleep 0.01; done"
     for _ in range(2):  # the second finds the disk full, and may not make it fuller
-        result = box.run(grow, timeout=100)
+        result = box.run(GROW, timeout=100)
         assert (result.exit_code, result.disk, result.timed_out, result.bomb) == (137, True, False, "disk")
     assert 16 <= int(box.run("du -sm /w | cut -f1").stdout) <= 1_000
     cleaned = box.run("sleep 0.5; rm -f /w/f*; sleep 0.5")
     assert (cleaned.exit_code, cleaned.disk) == (0, False)
     assert box.run("head -c 1000000 /dev/zero > /w/more; sleep 0.5").bomb == ""
+    hidden = box.run(f"mkdir h; chmod 300 h; cd h; {GROW}", timeout=100)  # nobody but root can list that
+    assert hidden.bomb == "disk"
+
+
+@given(st.integers(min_value=0, max_value=1 << 40), st.integers(min_value=1 << 20, max_value=1 << 40))
+@settings(max_examples=50, deadline=None)
+def test_the_disk_is_looked_at_before_it_can_be_a_tenth_over_its_limit(room: int, limit: int) -> None:
+    assert pause(room, limit) * SPEED <= max(room + limit / 10, SPEED * OFTEN) * 1.000_001
+    assert OFTEN <= pause(-room, limit) <= SELDOM
 
 
 def test_many_empty_files_count_too(open_box: Opener) -> None:

@@ -16,7 +16,7 @@ from sandboxes.container import Container
 from sandboxes.docker import DockerEngine
 from sandboxes.plain import PlainLine
 from sandboxes.stream import Stream
-from tests.sandbox_support import containers
+from tests.sandbox_support import GROW, containers
 from tests.test_sandbox_deaths import harness, wait_until_gone
 from tests.test_sandbox_hostile import chunk
 
@@ -124,9 +124,15 @@ def test_bombs_and_interrupts(plain: Sandbox) -> None:
 def test_without_overlays_as_well(tmp_path: Path, bare: str, docker_seed: Path) -> None:
     engine = DockerEngine(tmp_path / "ho,me")
     for workspace in (None, "w"):
-        spec = Spec(image=bare, seed=docker_seed, run="bare", purpose="p", workspace=workspace)
+        spec = Spec(
+            image=bare, seed=docker_seed, run="bare", purpose="p", workspace=workspace, resources=Resources(disk_mb=16)
+        )
         with closing(engine.open(spec)) as box:
             assert box.run("cat README; git status --porcelain").stdout == b"hello\n"
+            if workspace:
+                assert [box.run(GROW, timeout=100).bomb for _ in range(2)] == ["disk", "disk"]
+                assert box.run("rm -f f*; sleep 1").bomb == ""
+                assert box.run("sleep 1").bomb == ""
     engine.settle()
     engine.discard("bare")
     assert containers(engine, run="bare") == []

@@ -14,7 +14,7 @@ from tui.text import Tone, one_line
 EXIT = re.compile(r"\[exit code (-?\d+)\]\s*\Z")
 """How the tool `bash` ends its output when a command failed."""
 LOUD = re.compile(r"^(E  |FAILED|ERROR|error|Error|Traceback|fatal:|\w*(?:Error|Exception)\b)")
-SIGNS = {"bash": "$"}
+SIGNS = {"bash": "$", "background": "&"}
 ROWS = 200
 """Rows of an output that are looked at for its body."""
 

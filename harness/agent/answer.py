@@ -9,6 +9,8 @@ from sandboxes.base import WORKSPACE, Result
 
 Status = Literal["ok", "error", "environment", "skipped"]
 
+COMMAND_BYTES = 100_000
+"""The longest command: below the kernel's limit for one argument (128 KiB)."""
 
 PATH_CHARS = 4_000
 """The longest path: below the kernel's limit of 4,096 bytes, which longer names run into by themselves."""

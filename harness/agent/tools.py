@@ -10,7 +10,8 @@ import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from harness.agent import files, searching
-from harness.agent.answer import Answer, Mistake, Status, shown, whole_path
+from harness.agent.answer import COMMAND_BYTES, Answer, Mistake, Status, shown, whole_path
+from harness.agent.background import Background, Jobs
 from harness.events import Event, ToolFinished, ToolStarted
 from harness.models.base import ToolCall, ToolSchema
 from sandboxes.base import FileRefused, Sandbox
@@ -20,9 +21,6 @@ BASH_BYTES = 10_000
 
 BASH_SECONDS, BASH_MOST = 120.0, 600_000
 """The deadline of a command when it names none (s), and the longest it may name (ms)."""
-
-COMMAND_BYTES = 100_000
-"""The longest command: below the kernel's limit for one argument (128 KiB)."""
 
 BOMBS = {
     "oom": "killed: out of memory",
@@ -36,7 +34,7 @@ SUMMARY_CHARS, ERROR_CHARS = 120, 1_000
 
 
 class Bash(Struct, frozen=True, forbid_unknown_fields=True):
-    """Run a command with bash in /w. Every command gets a fresh shell: no directory, variable or job is left over
+    """Run a command with bash in /w. Every command gets a fresh shell: no directory, variable or process is left over
     from the one before, only files. There is no network and no input. stdout and stderr come together; of a long
     output the head and the tail are shown. A command that runs out of time is killed with all it started."""
 
@@ -207,6 +205,7 @@ def maker_tools(
     name none; `remark` is added to what `write` and `edit` answer; without `explore` there is no such tool."""
     maker = (
         *_looking(timeout),
+        Tool(Background, Jobs().run),
         Tool(files.Write, _remarked(files.write, remark)),
         Tool(files.Edit, _remarked(files.edit, remark)),
         *([Tool(Explore, _unheard)] if explore else []),
@@ -217,7 +216,7 @@ def maker_tools(
     return Toolbox(sandbox, kept, clean, explore)
 
 
-MAKER_TOOLS = ("bash", "read", "grep", "glob", "write", "edit", "explore")
+MAKER_TOOLS = ("bash", "read", "grep", "glob", "background", "write", "edit", "explore")
 """The names that `only` may hold."""
 
 

@@ -57,7 +57,7 @@ def check_ceiling(config: Config, source: str, settings: Path) -> None:
         )
 
 
-TOOLS = ("bash", "read", "grep", "glob", "write", "edit", "explore")
+TOOLS = ("bash", "read", "grep", "glob", "background", "write", "edit", "explore")
 ASKABLE = ("checker", "scope", "host", "tool", "stuck")
 
 

@@ -81,6 +81,8 @@ def carry(session: Terminal, wake: int) -> None:
     while True:
         ready, _, _ = select.select([0, number, wake], [], [], LOOK)
         session.beat()
+        if not ready and session.over():
+            return
         if wake in ready:
             os.read(wake, PIECE)
             fit(session)

@@ -7,6 +7,7 @@ import os
 import select
 import signal
 import time
+from collections.abc import Callable
 
 from sandboxes.inside.jobs import Jobs
 from sandboxes.inside.output import Output
@@ -27,11 +28,20 @@ DRAIN = 0.25
 class Pump:
     """Moves bytes between a command's pipes and memory while it watches the clock and the harness."""
 
-    def __init__(self, link: Link, jobs: Jobs, wake: int, number: int, main: int, outputs: dict[int, Output]) -> None:
-        self.link, self.jobs, self.wake = link, jobs, wake
+    def __init__(
+        self,
+        link: Link,
+        jobs: Jobs,
+        wake: int,
+        number: int,
+        main: int,
+        outputs: dict[int, Output],
+        disk: Callable[[], tuple[bool, float]] | None = None,
+    ) -> None:
+        self.link, self.jobs, self.wake, self.disk = link, jobs, wake, disk
         self.number, self.main, self.outputs = number, main, outputs
         self.status: int | None = None
-        self.killed = False
+        self.killed = self.full = False
         self.alone = False
         self.feed: int | None = None
         self.data = memoryview(b"")
@@ -47,15 +57,21 @@ class Pump:
 
     def until_exit(self, deadline: float) -> bool:
         """Until the command itself has ended; True when it had to be told to at its deadline."""
-        timed_out = False
+        timed_out, look = False, time.monotonic()
         while self.status is None and not self.killed:
+            if self.disk and time.monotonic() >= look:
+                self.full, pause = self.disk()
+                look = time.monotonic() + pause
+                if self.full:
+                    self.killed = True
+                    break
             if time.monotonic() >= deadline:
                 if timed_out:
                     break
                 timed_out, deadline = True, time.monotonic() + GRACE
                 with contextlib.suppress(OSError):
                     os.killpg(self.main, signal.SIGTERM)
-            self.step(deadline)
+            self.step(min(deadline, look) if self.disk else deadline)
         return timed_out
 
     def finish(self) -> bool:

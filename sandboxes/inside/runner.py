@@ -14,14 +14,17 @@ import signal
 import sys
 import time
 from collections.abc import Callable
-from typing import Any
 
 from sandboxes.inside.counters import counters
+from sandboxes.inside.disk import Watch, reading_as
 from sandboxes.inside.files import Refused, empty, read_file, write_file
 from sandboxes.inside.jobs import MOST, Job, Jobs
 from sandboxes.inside.output import Output, Spills
 from sandboxes.inside.pump import DEATH, Pump
-from sandboxes.inside.wire import BODY_LIMIT, Closed, Link
+from sandboxes.inside.wire import BODY_LIMIT, TYPE_CHECKING, Closed, Link
+
+if TYPE_CHECKING:
+    from typing import Any
 
 CWD_BYTES = 1_000
 """The longest directory that is kept from one command to the next."""
@@ -42,6 +45,7 @@ class Runner:
         self.shell = "/bin/bash" if os.access("/bin/bash", os.X_OK) else "/bin/sh"
         self.spills = Spills(hello["spill"])
         self.home = self.cwd = hello["workspace"]
+        self.watch = Watch(self.home, *hello["disk"]) if hello["disk"] else None
         self.wake, wake = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
@@ -117,7 +121,10 @@ class Runner:
         main = self.start(request, (stdin, ends[0], ends[-1], *channel), tell)
         for end in (stdin, *ends, *channel, tell):
             os.close(end)
-        pump = Pump(self.link, self.jobs, self.wake, request["id"], main, outputs)
+        if self.watch:
+            with reading_as(self.uid):
+                self.watch.begin()
+        pump = Pump(self.link, self.jobs, self.wake, request["id"], main, outputs, self.disk if self.watch else None)
         if feed is not None:
             pump.give(feed, body)
         timed_out = pump.until_exit(began + request["timeout"])
@@ -134,9 +141,16 @@ class Runner:
             "re": "run", "id": request["id"], "exit": 124 if timed_out else code, "micros": micros,
             "timed_out": timed_out, "out": len(out), "err": len(err), "elided": total - len(out) - len(err),
             "oom": oom, "pids": after.get("pids", 0) > before.get("pids", 0), "file": code == 128 + signal.SIGXFSZ,
-            "spill": stdout.number or stderr.number, "stuck": stuck,
+            "disk": pump.full, "spill": stdout.number or stderr.number, "stuck": stuck,
             "report": len(said), "lost": notes.total - len(said), "cwd": self.cwd if request["cwd"] is None else "",
         }, out + err + said  # fmt: skip
+
+    def disk(self) -> tuple[bool, float]:
+        """Whether the workspace has outgrown its limit, and in how many seconds to look again."""
+        if self.watch is None:
+            return False, 1.0
+        with reading_as(self.uid):
+            return self.watch.look()
 
     def follow(self, told: int) -> None:
         """Keep the directory in which a shell said it ended."""

@@ -6,7 +6,10 @@ import json
 import os
 import signal
 import struct
-from typing import Any
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 FRAME = struct.Struct("!4sII")
 MAGIC = b"LWR1"
