@@ -225,7 +225,7 @@ def player(sandbox: Sandbox) -> Play:
     """Plays steps as a maker in this sandbox, or as a checker."""
 
     def run(*steps: Any, limits: TurnLimits | None = None, checker: bool = False, **options: Any) -> Played:
-        toolbox = checker_tools(sandbox) if checker else maker_tools(sandbox)
+        toolbox = checker_tools(lambda: sandbox) if checker else maker_tools(sandbox)
         role: dict[str, Any] = {"id": "checker.1", "role": "checker", "model": CHECKER} if checker else {}
         with ScriptedServer({"*": [list(steps)]}) as server:
             events, ending = drained(held(server, begun(toolbox, **role), toolbox, limits, **options))

@@ -18,6 +18,7 @@ from harness.events import (
     QuestionAsked,
     RunFinished,
     RunParked,
+    SandboxOpened,
     ToolFinished,
     ToolStarted,
     Usage,
@@ -101,7 +102,7 @@ def test_findings_are_examined_and_criteria_judged_one_by_one(rig: Rig) -> None:
     server = rig.play(
         {
             MAKER: [[step(FIX), step(finish())], [step(TEST), step(finish())]],
-            CHECKER: [[first], [verdict("accept", "fine", [], rows)]],
+            CHECKER: [[first], [step(tool("grep", pattern="test_open_ended")), verdict("accept", "fine", [], rows)]],
             LIGHT: [
                 {"match": "THE FIRST CLAIM", "steps": [{"json": {"refuted": True, "why": "line 3 is a comment"}}]},
                 {"match": "THE SECOND CLAIM", "steps": [{"text": "I cannot tell."}]},
@@ -116,6 +117,8 @@ def test_findings_are_examined_and_criteria_judged_one_by_one(rig: Rig) -> None:
     assert [f.claim for f in one.refuted] == ["THE FIRST CLAIM"]
     assert [(c.id, c.state) for c in one.criteria] == [("c1", "not_met"), ("c2", "not_verifiable")]
     assert [(c.id, c.state) for c in two.criteria] == [("c1", "met"), ("c2", "not_verifiable")]
+    assert sum(event.purpose == "checker" for event in rig.of(SandboxOpened)) == 1  # only for the one that looked
+    assert "tests/test_parse.py" in rig.of(ToolFinished)[-1].output
     told = first_of(server, MAKER)[1]
     assert "THE SECOND CLAIM" in told
     assert "THE FIRST CLAIM" not in told

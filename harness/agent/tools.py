@@ -88,11 +88,14 @@ class Tool(Struct, frozen=True):
 
 
 class Toolbox:
-    """A frozen set of tools over one sandbox. Every text passes `clean` before model or journal see it."""
+    """A frozen set of tools over one sandbox, which is asked for when it is needed.
+
+    Every text passes `clean` before model or journal see it.
+    """
 
     def __init__(
         self,
-        sandbox: Sandbox | None,
+        sandbox: Callable[[], Sandbox] | None,
         tools: tuple[Tool, ...],
         clean: Callable[[str], str] = str,
         explore: Explorer | None = None,
@@ -157,7 +160,7 @@ class Toolbox:
         except msgspec.ValidationError as error:
             return Answer(f"{tool.name}: {error}. It takes: {_arguments(tool.args)}", "environment")
         try:
-            return tool.run(self._sandbox, args)
+            return tool.run(self._sandbox(), args)
         except (Mistake, FileRefused) as mistake:
             return Answer(f"{tool.name}: {str(mistake)[-ERROR_CHARS:]}", "error")
         except TimeoutError as late:
@@ -213,7 +216,7 @@ def maker_tools(
         Tool(Blocked, _end, ends=True),
     )
     kept = tuple(tool for tool in maker if not only or tool.ends or tool.name in only)
-    return Toolbox(sandbox, kept, clean, explore)
+    return Toolbox(lambda: sandbox, kept, clean, explore)
 
 
 MAKER_TOOLS = ("bash", "read", "grep", "glob", "background", "write", "edit", "explore")
@@ -222,7 +225,7 @@ MAKER_TOOLS = ("bash", "read", "grep", "glob", "background", "write", "edit", "e
 
 def explorer_tools(sandbox: Sandbox, clean: Callable[[str], str] = str) -> Toolbox:
     """The tools that cannot change anything: no shell among them, for this is the maker's own work tree."""
-    return Toolbox(sandbox, _looking(BASH_SECONDS)[1:], clean)
+    return Toolbox(lambda: sandbox, _looking(BASH_SECONDS)[1:], clean)
 
 
 def no_tools(clean: Callable[[str], str] = str) -> Toolbox:
@@ -243,8 +246,10 @@ def _remarked(change: Callable[[Sandbox, Any], Answer], remark: Remark | None) -
     return changed
 
 
-def checker_tools(sandbox: Sandbox, clean: Callable[[str], str] = str, *, timeout: float = BASH_SECONDS) -> Toolbox:
-    """The tools that look. `bash` is among them: the checker's tree is thrown away after it."""
+def checker_tools(
+    sandbox: Callable[[], Sandbox], clean: Callable[[str], str] = str, *, timeout: float = BASH_SECONDS
+) -> Toolbox:
+    """The tools that look; the first that is called asks for the sandbox. `bash` is one: the tree is thrown away."""
     return Toolbox(sandbox, _looking(timeout), clean)
 
 

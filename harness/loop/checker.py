@@ -1,6 +1,7 @@
 """The checker: another model judges a green candidate, reading only, by evidence and never by the maker's talk."""
 
 from collections.abc import Generator, Iterable
+from contextlib import closing
 from typing import Any
 
 import msgspec
@@ -10,7 +11,7 @@ from harness.events import CandidateMade, CriterionJudged, Event, Finding, Sandb
 from harness.exits import UNPROVEN
 from harness.goal import Goal
 from harness.loop.endings import Ended
-from harness.loop.exchange import put
+from harness.loop.looking import Looking
 from harness.loop.pack import evidence
 from harness.loop.refuting import refutes
 from harness.loop.run import Run
@@ -63,23 +64,18 @@ def check(run: Run, candidate: CandidateMade) -> Generator[Event, None, None]:
     """Have the candidate judged in a throw-away copy of its tree, unless it has been."""
     if (known := run.iteration(candidate.n)) and known.verdicts:
         return
-    sandbox = yield from run.sandbox("checker")
-    run.cancel.busy.add(sandbox.interrupt)
-    try:
-        put(sandbox, run.store, candidate.commit, run.base.commit)
+    with closing(Looking(run, "checker", candidate)) as tree:
         ending = yield from converse(
             run,
             "checker",
             f"checker.{candidate.n}",
             lambda: evidence(run, candidate),
-            checker_tools(sandbox, run.clean, timeout=run.config.sandbox.command_timeout),
+            checker_tools(tree, run.clean, timeout=run.config.sandbox.command_timeout),
             n=candidate.n,
             schema=SCHEMA,
         )
-    finally:
-        run.cancel.busy.discard(sandbox.interrupt)
-        sandbox.close()
-    yield SandboxClosed(sandbox=sandbox.id)
+    if tree.sandbox:
+        yield SandboxClosed(sandbox=tree.sandbox.id)
     if ending.kind != "quiet":
         raise no_verdict(ending)
     yield (yield from weigh(run, candidate, ending.text))

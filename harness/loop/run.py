@@ -113,6 +113,8 @@ class Run:
     """What the sandboxes were asked since the last event; the driver stores it with the next one."""
     speech: Speech = field(default_factory=Speech)
     """Where what a model is saying can be followed while it says it."""
+    unsaid: list[Event] = field(default_factory=list)
+    """What happened where nothing can be yielded; the driver stores it with the next event."""
     open_: list[Sandbox] = field(default_factory=list)
     """Sandboxes that stand, and those whose last news nobody has asked for."""
     _seed: Path | None = None
@@ -198,6 +200,8 @@ class Run:
 
     def news(self) -> Iterator[Event]:
         """What happened around the sandboxes since this was last asked; those that were closed are then forgotten."""
+        unsaid, self.unsaid = self.unsaid, []
+        yield from unsaid
         for sandbox in tuple(self.open_):
             closed = sandbox.closed
             yield from happened(sandbox)
