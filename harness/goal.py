@@ -2,11 +2,16 @@
 
 import re
 import unicodedata
+from typing import Literal
 
 import msgspec
 
 MICRO = 1_000_000
 """Micro-dollars in a dollar, and microseconds in a second: the journal holds no floats."""
+
+
+Asks = Literal["change", "answer", "plan"]
+"""What a goal is after: a change with its proof; or, changing nothing, an answer, or a plan of the change."""
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,6 +57,7 @@ class Goal(msgspec.Struct, frozen=True, kw_only=True):
     may_edit_tests: tuple[str, ...] = ()
     limits: Limits = Limits()
     source: str = "cli"
+    asks: Asks = "change"
 
 
 def slug(text: str, width: int = 48) -> str:

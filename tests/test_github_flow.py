@@ -1,6 +1,7 @@
 """End to end: events of a forge in, pull requests with their proof out; scripted model, real Docker, git over HTTP."""
 
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,8 +12,8 @@ import pytest
 from harness.github.marker import find
 from harness.journal import Journal
 from tests.conftest import CHECKER, FIX, MAKER, TEST, WRONG, edit, finish, git, step, tool, verdict
-from tests.github_stand_in import StandIn, World
-from tests.github_support import KEY, TITLE, Runner, command, commented, ended, labelled, reviewed, seeded
+from tests.github_stand_in import BOT, StandIn, World
+from tests.github_support import KEY, TITLE, Ran, Runner, command, commented, ended, labelled, reviewed, seeded
 from tests.scripted import ScriptedServer
 
 BODY = "`bytes=90-` of 100 gives (90, 98).\n\n- [ ] open-ended ranges end at the last byte\n"
@@ -77,7 +78,7 @@ def test_label_draft_review_second_commit_failed_check_fix_ready(scene: Scene) -
     assert "open-ended ranges end at the last byte" in pull["body"]
     assert world.git("rev-parse", f"{head}^") == world.tip("main")
     trailers = world.git("log", "-1", "--format=%(trailers)", head)
-    assert "Co-authored-by: alice <101+alice@users.noreply.github.com>" in trailers
+    assert "Co-authored-by: alice <101+alice@users.noreply.127.0.0.1>" in trailers
     assert "Loopwright-Audit:" in trailers
     assert [each["state"] for each in world.statuses[head]] == ["success"]
     [said] = tracking(world, issue)
@@ -133,69 +134,41 @@ def test_red_gates_give_no_pull_request_but_a_loud_comment(scene: Scene) -> None
     assert "::error::" in done.publish.out
 
 
-def test_delivered_twice_it_is_one_pull_request(scene: Scene) -> None:
+def test_delivered_twice_held_back_and_cut_off_it_is_one_pull_request(scene: Scene) -> None:
+    """Two deliveries, a policy that forbids the change, answers that get lost: all that can happen around one run."""
     world, runner = scene.world, scene.runner
     issue = world.issue(TITLE, BODY)
-    scene.play([step(FIX), step(finish())], [step(FIX), step(finish())], checker=[[verdict()], [verdict()]])
+    scene.play([step(FIX), step(finish())])
     payload = labelled(world, issue)
     # both gates saw it before either had published: the worst case
+    world.fail("POST", f"/issues/{issue}/comments", 502, done=True)
     gates = [runner.job("gate", "issues", payload, n) for n in (1, 2)]
-    for n, gate in enumerate(gates, 1):
-        runner.job("run", "issues", payload, n, gate.outputs["ticket"])
-    ends = [runner.job("publish", "issues", payload, n, gate.outputs["ticket"]) for n, gate in enumerate(gates, 1)]
-    assert [each.outputs["outcome"] for each in ends] == ["pr_opened", "pr_updated"]
+    runner.job("run", "issues", payload, 1, gates[0].outputs["ticket"])
+    shutil.copytree(runner.root / "bundle-1", runner.root / "bundle-2")
+    manifest = runner.root / "bundle-2" / "manifest.json"
+    manifest.write_text(re.sub(r'"run": "\w+"', '"run": "theother"', manifest.read_text()))
+
+    def publish(n: int) -> Ran:
+        return runner.job("publish", "issues", payload, n, gates[n - 1].outputs["ticket"])
+
+    # what no run may change is held back, with its patch
+    runner.inputs = {"protected-paths": "httprange/**", "max-patch-files": "1"}
+    held = publish(1)
+    assert (held.outputs["outcome"], held.code) == ("blocked_by_policy", 7), held.out
+    assert world.pulls == {}
+    assert "candidate.patch" in tracking(world, issue)[0]
+    # and once it is allowed, a lost answer makes no second pull request and no second comment
+    runner.inputs = {}
+    world.fail("POST", "/pulls", 502, done=True)
+    assert [publish(n).outputs["outcome"] for n in (1, 2)] == ["pr_updated", "pr_updated"]
     assert len(world.pulls) == 1
     assert len(tracking(world, issue)) == 1
-    # and a third one, later, does not even start
+    # a third delivery, later, does not even start
     late = runner.deliver("issues", payload)
     assert (late.gate.outputs["code"], late.work) == ("ignored", None)
 
-
-def test_a_lost_answer_makes_no_second_pull_request_and_no_second_comment(scene: Scene) -> None:
-    world, runner = scene.world, scene.runner
-    issue = world.issue(TITLE, BODY)
-    scene.play([step(FIX), step(finish())])
-    world.fail("POST", "/pulls", 502, done=True)
-    world.fail("POST", f"/issues/{issue}/comments", 502, done=True)
-    done = runner.deliver("issues", labelled(world, issue))
-    assert done.outcome in ("pr_opened", "pr_updated")
-    assert len(world.pulls) == 1
-    assert len(tracking(world, issue)) == 1
-
-
-def test_what_no_run_may_change_is_held_back_with_its_patch(scene: Scene) -> None:
-    world, runner = scene.world, scene.runner
-    runner.inputs = {"max-patch-files": "1", "allow-paths": "docs/**"}
-    issue = world.issue(TITLE, BODY)
-    note = tool("write", file_path="docs/a.md", content="a\n")
-    scene.play([step(FIX, note, edit("Parses the", "Parses a", "README.md")), step(finish())])
-    done = runner.deliver("issues", labelled(world, issue))
-    assert done.publish is not None
-    assert (done.outcome, done.publish.code) == ("blocked_by_policy", 7), done
-    assert world.pulls == {}
-    assert "candidate.patch" in tracking(world, issue)[0]
-
-
-def test_all_in_one_job(scene: Scene) -> None:
-    world, runner = scene.world, scene.runner
-    runner.inputs = {"pr": "ready", "labels": "automated", "reviewers": "mona"}
-    issue = world.issue(TITLE, BODY)
-    scene.play([step(FIX), step(finish())])
-    done = runner.job("all", "issues", labelled(world, issue), 1)
-    assert (done.code, done.outputs["outcome"]) == (0, "pr_opened"), done.out
-    [pull] = world.pulls.values()
-    assert (pull["draft"], pull["labels"], pull["reviewers"]) == (False, ["automated"], ["mona"])
-    edits = [path for method, path, _ in world.requests if method == "PATCH" and "/issues/comments/" in path]
-    assert len(edits) >= 2  # while it ran, and at its end
-
-
-def test_commands_that_need_no_model(scene: Scene) -> None:
-    world, runner = scene.world, scene.runner
-    issue = world.issue(TITLE, BODY)
-    scene.play([step(FIX), step(finish())])
-    runner.deliver("issues", labelled(world, issue))
-    [number] = world.pulls
-    pull = world.pulls[number]
+    # commands that need no model
+    [(number, pull)] = world.pulls.items()
     main, head = world.tip("main"), world.tip(pull["branch"])
     help_ = runner.deliver("issue_comment", commented(world, issue, "/loopwright halp"))
     assert help_.outcome == "answered"
@@ -207,6 +180,73 @@ def test_commands_that_need_no_model(scene: Scene) -> None:
     assert world.git("rev-parse", f"{now}^{{tree}}") == world.git("rev-parse", f"{main}^{{tree}}")
     refused = runner.deliver("issue_comment", commented(world, number, "/loopwright ready"))
     assert (refused.outcome, pull["draft"]) == ("refused", True)
+    early = runner.deliver("issue_comment", commented(world, issue, "/loopwright approve"))
+    assert (early.gate.outputs["code"], early.outcome) == ("no_plan", "answered")
+    assert "there is no plan here" in world.comments[-1]["body"]
+    runner.deliver("issue_comment", commented(world, issue, "/loopwright cancel"))
+    assert world.cancelled == [9002]  # the workflow run that the tracking comment names
+
+
+ANSWER = {
+    "text": "The end is computed one too low.\n```\nsize - 2 @everyone\n```\n@everyone closes #1 " + KEY,
+    "places": ["httprange/parse.py:18", "httprange/parse.py:9999", "/etc/passwd:1"],
+}
+PLAN = {
+    "text": "Mend the end of open-ended ranges.", "steps": ["return size - 1 as the end"],
+    "criteria": ["bytes=90- of 100 ends at 99"], "scope": ["httprange/**", "tests/**"],
+    "tests": ["an open-ended range"], "risks": [], "places": ["httprange/parse.py:18"],
+}  # fmt: skip
+
+
+def test_a_question_is_answered_a_plan_is_made_edited_approved_and_carried_out(scene: Scene) -> None:
+    world, runner = scene.world, scene.runner
+    issue = world.issue(TITLE, "`bytes=90-` of 100 gives (90, 98).")
+    look = step(tool("grep", pattern="size - 2"), tool("bash", command="touch /w/owned"))
+    server = scene.play([look, {"json": ANSWER}], [{"json": PLAN}], [step(FIX, TEST), step(finish())],
+                        checker=[[verdict(criteria=[MET | {"id": "c1"}, MET | {"id": "c2"}])]])  # fmt: skip
+    refs = world.git("for-each-ref")
+    asked = runner.deliver("issue_comment", commented(world, issue, "/loopwright ask where is the end computed?"))
+    assert asked.publish is not None
+    assert (asked.outcome, asked.publish.code) == ("answered", 0), asked
+    assert [tool_["name"] for tool_ in server.requests[0].body["tools"]] == ["read", "grep", "glob"]
+    assert "where is the end computed?" in str(server.requests[0].body["messages"])
+    said = [c["body"] for c in world.comments if c["user"] == BOT["login"]]
+    assert len(said) == 1  # the comment that said it was being looked for became the answer
+    assert "Found in the tree: `httprange/parse.py:18`" in said[0]
+    assert "2 places that it named are not there" in said[0]
+    assert "```text\nsize - 2 @everyone\n```" in said[0]
+    assert "@everyone" not in said[0].replace("size - 2 @everyone", "")
+    assert "#1" not in said[0]
+    assert KEY not in said[0]
+
+    planned = runner.deliver("issue_comment", commented(world, issue, "/loopwright plan"))
+    assert planned.outcome == "answered", planned
+    assert (world.git("for-each-ref"), world.pulls) == (refs, {})
+    plan = world.comments[-1]
+    assert "- [ ] bytes=90- of 100 ends at 99" in plan["body"].replace("\\", "")
+    # a person who may write edits it before it is approved: what stands there then is what is done
+    plan["body"] = (
+        plan["body"]
+        .replace("#### Paths", "- [ ] the change is small\n\n#### Paths", 1)
+        .replace("\n\n- [ ] the change", "\n- [ ] the change")
+    )
+    plan |= {"edited_at": world.now(), "updated_at": world.now()}
+    runner.inputs = {"pr": "ready", "labels": "automated", "reviewers": "mona"}
+    done = runner.job("all", "issue_comment", commented(world, issue, "/loopwright approve, please"), 9)
+    assert (done.code, done.outputs["outcome"]) == (0, "pr_opened"), done.out
+    told = server.requests[-1].body["messages"][0]["content"]
+    shown = str(told)
+    for part in (
+        "the change is small",
+        "bytes=90- of 100 ends at 99",
+        "Only these paths may change: httprange/**, tests/**",
+    ):
+        assert part in shown, part
+    [pull] = world.pulls.values()
+    assert (pull["draft"], pull["labels"], pull["reviewers"]) == (False, ["automated"], ["mona"])
+    assert "the change is small" in pull["body"]
+    edits = [path for method, path, _ in world.requests if method == "PATCH" and "/issues/comments/" in path]
+    assert len(edits) >= 4  # answer, plan, while it ran, and at its end
 
 
 ATTACKS = """

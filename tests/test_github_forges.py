@@ -17,6 +17,7 @@ from harness.github.snapshot import goal_text
 from harness.repo import Store
 from harness.repo.remote import Remote, fetch, push, tip
 from tests.github_stand_in import World
+from tests.github_stand_in.others import Gitea as Gitea_
 from tests.github_stand_in.others import Other
 from tests.github_support import seeded
 
@@ -31,6 +32,7 @@ def other(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         forge = connect(place, {"LOOPWRIGHT_TOKEN": "write-token"})
         forge.wire._sleep = lambda seconds: None  # type: ignore[attr-defined]
         yield world, forge
+    assert world.violations == []
 
 
 def test_a_branch_becomes_one_request_to_merge(other: tuple[World, Forge], tmp_path: Path) -> None:
@@ -95,6 +97,23 @@ def test_a_token_that_may_not_says_so(other: tuple[World, Forge]) -> None:
         connect(place, {"LOOPWRIGHT_TOKEN": "read-token"}).comment(number, "no")
     with pytest.raises(ForgeDenied, match="401"):
         connect(place, {"LOOPWRIGHT_TOKEN": "nothing"}).issue(number)
+
+
+def test_what_gitea_and_forgejo_say_of_their_api_is_held_against_every_message(tmp_path: Path) -> None:
+    routes = Gitea_(seeded(tmp_path))
+    root = "/repos/octo/httprange"
+    for method, path, query, body, answer, wrong in (
+        ("GET", f"{root}/pulls", {"per_page": "1"}, None, [], "unknown query parameter per_page"),
+        ("POST", f"{root}/pulls", {}, {"head": "a", "base": "b", "title": 7}, {}, "title 7 is not of type"),
+        ("POST", f"{root}/issues/1/comments", {}, {"text": "a"}, {}, "'text' was unexpected"),
+        ("GET", f"{root}/issues/1", {}, None, {"nummer": 1}, "'nummer' was unexpected"),
+        ("GET", f"{root}/nothing", {}, None, {}, "no such operation"),
+        ("GET", "/user", {}, {"a": 1}, {}, "a body where none belongs"),
+    ):
+        found = routes.faults(method, path, query, body, (200, answer))
+        assert [each.partition(":")[0] for each in found] == ["forgejo", "gitea"], (path, found)
+        assert wrong in found[0]
+    assert routes.faults("GET", f"{root}/pulls", {"limit": "1"}, None, (200, [])) == []
 
 
 @pytest.mark.parametrize(

@@ -149,7 +149,11 @@ def test_a_pull_request_that_only_says_it_is_ours_is_not(world: World, github: G
     assert (said.kind, decide(said, github, Policy(), RUNNER).code) == ("pull", "not_ours")
     failed = trigger_of("workflow_run", ended(world, number, "failure", 77, "##[error]x", actor="alice"))
     assert decide(failed, github, Policy(), RUNNER).code == "not_ours"
+    # nor is one by a bot that repeats what strangers wrote, such as the release notes of a dependency
     world.pulls[number]["user"] = "github-actions[bot]"
+    assert decide(failed, github, Policy(), RUNNER).code == "not_ours"
+    world.git("update-ref", "refs/heads/loopwright/ours", head)
+    world.pulls[number]["branch"] = "loopwright/ours"
     assert decide(failed, github, Policy(), RUNNER).work == "run"
     world.check_runs[world.tip("main")] = [{"name": "ci", "status": "completed", "conclusion": "failure"}]
     assert decide(failed, github, Policy(), RUNNER).code == "ignored"  # red on the target too

@@ -82,6 +82,8 @@ def test_any_text_is_read_and_reading_again_changes_little(text: str) -> None:
         ("\n\n  /loopwright add a test\nfor the end", "fix", "add a test\nfor the end"),
         ("/loopwright REVISE less", "revise", "less"),
         ("/loopwright retry", "retry", ""),
+        ("/loopwright approve, please", "approve", "please"),
+        ("/loopwright ask: where is it?", "ask", "where is it?"),
         ("/loopwright halp", "help", "help"),
         ("/loopwright fix --base dev --max-cost=2.5 --ready now", "fix", "now"),
     ],

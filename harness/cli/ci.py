@@ -11,7 +11,7 @@ from harness.clean import Cleaner
 from harness.cli.secrets import secrets
 
 if TYPE_CHECKING:
-    from harness.github.job import Begun
+    from harness.github.begun import Begun
     from harness.github.live import Live
 
 
@@ -26,7 +26,8 @@ def ci() -> None:
 @ci.command()
 def gate() -> int:
     """Decide whether and what is to be done; needs no model key."""
-    from harness.github.job import opened, start
+    from harness.github.begun import start
+    from harness.github.job import opened
 
     begun = start(os.environ)
     return opened(begun, click.echo)
@@ -35,7 +36,7 @@ def gate() -> int:
 @ci.command()
 def run() -> int:
     """Pursue the goal with a token that only reads; leaves the bundle of evidence."""
-    from harness.github.job import start
+    from harness.github.begun import start
 
     return _work(start(os.environ))
 
@@ -43,7 +44,8 @@ def run() -> int:
 @ci.command()
 def publish() -> int:
     """Verify the bundle and open the pull request, or say loudly why there is none."""
-    from harness.github.job import closed, start
+    from harness.github.begun import start
+    from harness.github.job import closed
 
     with tempfile.TemporaryDirectory(prefix="loopwright-") as room:
         return closed(start(os.environ), Path(room), secrets(), click.echo)
@@ -52,7 +54,8 @@ def publish() -> int:
 @ci.command(name="all")
 def everything() -> int:
     """All three in one job, for private repositories."""
-    from harness.github.job import closed, opened, start, work_of
+    from harness.github.begun import start
+    from harness.github.job import closed, opened, work_of
     from harness.github.live import Live
 
     begun = start(os.environ)
@@ -68,7 +71,8 @@ def _work(begun: "Begun", live: "Live | None" = None) -> int:
     from harness.cli.failures import exit_code
     from harness.config import places
     from harness.github.actions import silenced
-    from harness.github.job import bundle, failed, goal
+    from harness.github.asked import goal
+    from harness.github.job import bundle, failed
     from harness.journal import Journal, Record, line
     from harness.loop import Wish, begin, drive, plan
 
@@ -83,6 +87,8 @@ def _work(begun: "Begun", live: "Live | None" = None) -> int:
             criteria=asked.criteria,
             overrides=asked.overrides,
             source=asked.source,
+            asks=asked.asks,
+            scope=asked.scope,
         )
         planned = plan(wish, where, cleaner)
         with Journal(where.home / "journal.db", clean=cleaner) as journal, silenced(click.echo) as say:

@@ -56,6 +56,7 @@ from harness.events.talk import (
     Usage,
 )
 from harness.events.work import (
+    AnswerGiven,
     BranchIntended,
     BranchMade,
     CandidateMade,
@@ -78,13 +79,14 @@ Event = (
     | NotesInjected | NoteLearned | NoteChecked | NoteDropped
     | ConversationOpened | ModelRequested | ModelReplied | ModelFailed
     | ToolStarted | ToolFinished | Told | ConversationEnded
-    | CandidateMade | VerdictGiven | BreakerTripped
+    | CandidateMade | VerdictGiven | AnswerGiven | BreakerTripped
     | BranchIntended | BranchMade | CommandReceived
     | PullRequestIntended | PullRequestMade | CommentMade
 )  # fmt: skip
 """Every event there is. Adding a type or a field with a default keeps old journals readable."""
 
 __all__ = [
+    "AnswerGiven",
     "BranchIntended",
     "BranchMade",
     "BreakerTripped",

@@ -5,7 +5,7 @@ from typing import ClassVar, Literal
 import msgspec
 
 Outcome = Literal["succeeded", "already_satisfied", "blocked", "exhausted", "stuck", "refused", "failed", "cancelled"]
-Role = Literal["maker", "checker", "light", "explore", "refute"]
+Role = Literal["maker", "checker", "light", "explore", "refute", "answer", "plan"]
 Place = Literal["base", "candidate"]
 
 

@@ -1,8 +1,31 @@
 """Iterations and what they leave: candidates, notes, the branch."""
 
+from typing import Literal
+
 import msgspec
 
 from harness.events.base import Fact
+
+
+class AnswerGiven(Fact, frozen=True, kw_only=True, tag="answer.given"):
+    """What a run that changes nothing was after: the answer to a question, or the plan of a change. A model's words;
+    `places` are those of them that the harness has found in the tree."""
+
+    bulk = ("text", "steps", "risks")
+    kind: Literal["answer", "plan"]
+    model: str
+    text: str = ""
+    places: tuple[str, ...] = ()
+    """`path:line`, each of which exists at base."""
+    dropped: int = 0
+    """Places that it named and that are not there."""
+    steps: tuple[str, ...] = ()
+    """Of a plan, like all that follows: what is to be done, in order."""
+    criteria: tuple[str, ...] = ()
+    scope: tuple[str, ...] = ()
+    """Globs of the paths that would change."""
+    tests: tuple[str, ...] = ()
+    risks: tuple[str, ...] = ()
 
 
 class DiffStat(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,5 +1,6 @@
 """What a forge is: where issues, comments and requests to merge live. Data, and the protocol every forge keeps."""
 
+import base64
 from typing import Literal, Protocol
 
 import msgspec
@@ -12,6 +13,12 @@ LADDER: tuple[Permission, ...] = ("none", "read", "triage", "write", "maintain",
 def at_least(permission: Permission, least: Permission) -> bool:
     """Whether `permission` includes `least`."""
     return LADDER.index(permission) >= LADDER.index(least)
+
+
+def remote_of(server: str, repository: str, user: str, token: str) -> tuple[str, str]:
+    """The URL that git talks to, and the `Authorization` header's value; `` without a token."""
+    basic = base64.b64encode(f"{user}:{token}".encode()).decode()
+    return f"{server}/{repository}.git", f"Basic {basic}" if token else ""
 
 
 class Account(msgspec.Struct, frozen=True, kw_only=True):
@@ -82,6 +89,10 @@ class Forge(Protocol):
     @property
     def remote(self) -> tuple[str, str]:
         """The URL that git pushes to, and the `Authorization` header's value that lets it."""
+        ...
+
+    def me(self) -> Account:
+        """Whom the token speaks for, by its numeric id; 0 where the forge does not say."""
         ...
 
     def default_branch(self) -> str: ...

@@ -1,10 +1,9 @@
 """The API v1 of Gitea and Forgejo, as far as a run from a terminal needs it: no GraphQL, no types of accounts."""
 
-import base64
 from typing import Any
 from urllib.parse import quote
 
-from harness.forge.base import LADDER, Account, Comment, Issue, Permission, Pull
+from harness.forge.base import LADDER, Account, Comment, Issue, Permission, Pull, remote_of
 from harness.forge.errors import ForgeMissing, ForgeRejected
 from harness.forge.wire import Wire
 
@@ -25,8 +24,10 @@ class Gitea:
 
     @property
     def remote(self) -> tuple[str, str]:
-        basic = base64.b64encode(f"loopwright:{self._token}".encode()).decode()
-        return f"{self.server}/{self.repository}.git", f"Basic {basic}" if self._token else ""
+        return remote_of(self.server, self.repository, "loopwright", self._token)
+
+    def me(self) -> Account:
+        return _account(self.wire.get("/user"))
 
     def default_branch(self) -> str:
         return str(self.wire.get(self._root)["default_branch"])
@@ -66,7 +67,7 @@ class Gitea:
         return next((each for each in LADDER if each == role), "admin" if role == "owner" else "none")
 
     def pull_of(self, branch: str) -> Pull | None:
-        for found in self.wire.pages(f"{self._root}/pulls", state="open", limit=50):
+        for found in self.wire.pages(f"{self._root}/pulls", size="limit", state="open"):
             pull = _pull(found, self.repository)
             if pull.branch == branch and not pull.fork:
                 return pull

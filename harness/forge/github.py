@@ -1,11 +1,11 @@
 """GitHub's REST and GraphQL APIs, as far as they are used here; GitHub Enterprise by its own API URL."""
 
-import base64
+from functools import cached_property
 from typing import Any
 from urllib.parse import quote
 
-from harness.forge.base import LADDER, Account, Comment, Issue, Permission, Pull
-from harness.forge.errors import ForgeMissing, ForgeRejected
+from harness.forge.base import LADDER, Account, Comment, Issue, Permission, Pull, remote_of
+from harness.forge.errors import ForgeError, ForgeMissing, ForgeRejected
 from harness.forge.wire import Rate, Wire
 
 API, SERVER = "https://api.github.com", "https://github.com"
@@ -20,9 +20,7 @@ class GitHub:
 
     def __init__(self, repository: str, token: str, api: str = API, server: str = SERVER, graphql: str = "") -> None:
         self.repository, self._token, self.server = repository, token, server.rstrip("/")
-        auth = {"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": "2022-11-28"}
-        if token:
-            auth["Authorization"] = f"Bearer {token}"
+        auth = headers(token)
         self.wire = Wire(api, auth)
         self._graphql = Wire(graphql or _graphql_of(api), auth)
         owner, _, name = repository.partition("/")
@@ -40,8 +38,19 @@ class GitHub:
 
     @property
     def remote(self) -> tuple[str, str]:
-        basic = base64.b64encode(f"x-access-token:{self._token}".encode()).decode()
-        return f"{self.server}/{self.repository}.git", f"Basic {basic}" if self._token else ""
+        return remote_of(self.server, self.repository, "x-access-token", self._token)
+
+    @cached_property
+    def _me(self) -> Account:
+        try:
+            found = self.graphql(VIEWER, {})["viewer"]
+        except ForgeError:
+            return Account(login="")
+        return Account(login=str(found["login"]), id=int(found.get("databaseId") or 0))
+
+    def me(self) -> Account:
+        # `GET /user` is closed to the tokens of apps, the workflow's own among them
+        return self._me
 
     def default_branch(self) -> str:
         return str(self.wire.get(self._root)["default_branch"])
@@ -150,12 +159,19 @@ class GitHub:
         return {int(each["databaseId"]): (each["lastEditedAt"] or "", bool(each["isMinimized"])) for each in nodes}
 
 
+VIEWER = "query { viewer { login databaseId } }"
 READY = """mutation($pull: ID!) { markPullRequestReadyForReview(input: {pullRequestId: $pull}) {
   pullRequest { isDraft } } }"""
 EDITS = """query($owner: String!, $name: String!, $number: Int!) { repository(owner: $owner, name: $name) {
   issueOrPullRequest(number: $number) {
     ... on Issue { comments(last: 100) { nodes { databaseId lastEditedAt isMinimized } } }
     ... on PullRequest { comments(last: 100) { nodes { databaseId lastEditedAt isMinimized } } } } } }"""
+
+
+def headers(token: str) -> dict[str, str]:
+    """What every request says."""
+    said = {"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": "2022-11-28"}
+    return said | ({"Authorization": f"Bearer {token}"} if token else {})
 
 
 def account_of(found: Any) -> Account:

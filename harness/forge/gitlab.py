@@ -1,10 +1,9 @@
 """GitLab's REST API v4, as far as a run from a terminal needs it: issues, notes, branches, merge requests, statuses."""
 
-import base64
 from typing import Any, Literal
 from urllib.parse import quote
 
-from harness.forge.base import Account, Comment, Issue, Permission, Pull
+from harness.forge.base import Account, Comment, Issue, Permission, Pull, remote_of
 from harness.forge.errors import ForgeMissing, ForgeRejected
 from harness.forge.wire import Wire
 
@@ -30,8 +29,10 @@ class GitLab:
 
     @property
     def remote(self) -> tuple[str, str]:
-        basic = base64.b64encode(f"oauth2:{self._token}".encode()).decode()
-        return f"{self.server}/{self.repository}.git", f"Basic {basic}" if self._token else ""
+        return remote_of(self.server, self.repository, "oauth2", self._token)
+
+    def me(self) -> Account:
+        return _account(self.wire.get("/user"))
 
     def default_branch(self) -> str:
         return str(self.wire.get(self._root)["default_branch"])

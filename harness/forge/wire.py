@@ -97,9 +97,10 @@ class Wire:
     def put(self, path: str, body: Any) -> Any:
         return self.send("PUT", path, body).json()
 
-    def pages(self, path: str, key: str = "", **query: str | int) -> Iterator[Any]:
-        """The entries of a list, page by page; `key` names the list in an object that holds it."""
-        answer = self.send("GET", path, query={"per_page": 100} | query)
+    def pages(self, path: str, key: str = "", size: str = "per_page", **query: str | int) -> Iterator[Any]:
+        """The entries of a list, page by page; `key` names the list in an object that holds it, `size` the parameter
+        for how many there are on a page."""
+        answer = self.send("GET", path, query={size: 100} | query)
         for _ in range(PAGES):
             found = answer.json()
             yield from (found.get(key, []) if key and isinstance(found, dict) else found) or []

@@ -13,6 +13,7 @@ Work = Literal["run", "ready", "reply", "undo", "cancel", "none"]
 Code = Literal[
     "ok", "ignored", "no_command", "closed", "locked", "bot", "permission", "not_listed", "account", "not_ours",
     "fork", "attempts", "same_failure", "moved", "upstream", "off",
+    "no_plan",
 ]  # fmt: skip
 
 
@@ -74,6 +75,10 @@ def wanted(trigger: Trigger, policy: Policy) -> Decision:
                 return _yes(trigger.command.verb, "asked by a command")
             case "revise" | "ci" if trigger.kind == "issue":
                 return _yes("reply", f"{trigger.command.verb} works on pull requests")
+            case "plan" | "approve" if trigger.kind == "pull":
+                return _yes("reply", f"{trigger.command.verb} works on issues")
+            case "ask" if not trigger.command.text:
+                return _yes("reply", "nothing was asked")
             case _:
                 return _yes("run", "asked by a command")
     if trigger.place in ("review_comment", "review"):

@@ -5,7 +5,7 @@ from harness.forge.checks import checks
 from harness.github import tracker
 from harness.github.deliver import undo
 from harness.github.leaks import safe
-from harness.github.marker import Ledger, find, write
+from harness.github.marker import Ledger, write
 from harness.github.outcome import Result
 from harness.github.publish import Job, failure, tell
 from harness.github.ticket import ledger_of
@@ -38,10 +38,11 @@ def _words(job: Job) -> Result:
     if command is None:
         return Result(ending="ignored", reason="nothing was asked")
     if command.verb == "status":
-        there = tracker.locate(job.github, number)
+        there = tracker.locate(job.github, number, job.voices)
         words = f"See {there.url}" if there.url else "Nothing was started here yet."
     else:
-        words = tracker.help_text(command.unknown, command.text if command.unknown else "")
+        why = "" if command.verb == "help" else job.ticket.reason
+        words = tracker.help_text(command.unknown, command.text if command.unknown else "", why)
     made = tracker.note(job.github, number, safe(words, job.secrets))
     return Result(ending="answered", reason=f"answered {command.verb}", comment=made.url)
 
@@ -96,10 +97,8 @@ def _undo(job: Job) -> Result:
 
 def _cancel(job: Job) -> Result:
     """Cancel the workflow run that our tracking comment names."""
-    there = tracker.locate(job.github, job.ticket.number)
-    comments = job.github.comments(job.ticket.number) if there.comment else []
-    ledger = next((find(each.body) for each in comments if each.id == there.comment), None)
-    if ledger is None or not ledger.workflow or ledger.workflow == job.workflow:
+    ledger = tracker.locate(job.github, job.ticket.number, job.voices).ledger
+    if not ledger.workflow or ledger.workflow == job.workflow:
         return Result(ending="refused", reason="no workflow run is known that works on this")
     job.github.wire.post(job.github.api(f"/actions/runs/{ledger.workflow}/cancel"))
     return Result(ending="answered", reason=f"workflow run {ledger.workflow} was asked to cancel")

@@ -11,6 +11,8 @@ from harness.github.marker import Ledger, write
 from harness.github.visible import one_line
 from harness.goal import MICRO, slug
 
+BRANCHES = "loopwright/"
+"""How the names of our branches begin."""
 LONGEST = 60_000
 """Characters of a body; GitHub refuses more than 65,536."""
 _MARKS = re.compile(r"([\\`*_{}\[\]<>|#~!@$&])")
@@ -68,7 +70,7 @@ def title_of(manifest: Manifest, setting: Setting) -> str:
 
 def branch_of(kind: str, number: int, title: str) -> str:
     """The branch of a goal: the same one for the same issue, whatever is written in it."""
-    return f"loopwright/{kind}-{number}" if number else f"loopwright/{kind}-{slug(title, 40)}"
+    return f"{BRANCHES}{kind}-{number}" if number else f"{BRANCHES}{kind}-{slug(title, 40)}"
 
 
 def message(manifest: Manifest, setting: Setting, co_author: str = "") -> str:

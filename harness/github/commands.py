@@ -6,7 +6,10 @@ from typing import Literal, get_args
 
 import msgspec
 
-Verb = Literal["fix", "revise", "retry", "ci", "ready", "status", "cancel", "undo", "help"]
+Verb = Literal[
+    "fix", "revise", "retry", "ci", "plan", "approve", "ask", "explain", "answer", "ready", "status", "cancel", "undo",
+    "help",
+]  # fmt: skip
 VERBS: tuple[Verb, ...] = get_args(Verb)
 _FLAG = re.compile(r"--(base|max-cost)[= ]([^\s]{1,100})|--(draft|ready)(?=\s|$)")
 
@@ -17,6 +20,10 @@ HELP = """\
 | `/loopwright revise <words>` | change this pull request |
 | `/loopwright retry [words]` | start again from where it stands |
 | `/loopwright ci` | mend the checks that failed on this pull request |
+| `/loopwright ask <question>`, `explain [words]` | answer in a comment; nothing is changed |
+| `/loopwright plan [words]` | post a plan of the change; nothing is changed |
+| `/loopwright approve [words]` | carry out the last plan, as its comment stands |
+| `/loopwright answer <words>` | answer what a run asked, and start again with that |
 | `/loopwright ready` | take the draft mark away, if gates and checks are green |
 | `/loopwright undo` | take the last commit of this pull request back, with a new commit |
 | `/loopwright cancel` | cancel the workflow run that works on this |
@@ -51,7 +58,7 @@ def parse(body: str, name: str = "/loopwright") -> Command | None:
         return None
     words = first[len(name) :].strip()
     head, _, tail = words.partition(" ")
-    named = next((verb for verb in VERBS if verb == head.lower()), None)
+    named = next((verb for verb in VERBS if verb == head.lower().rstrip(",.:;!")), None)
     if named is None and head and not tail and not rest.strip() and re.fullmatch(r"[A-Za-z-]{2,20}", head):
         near = difflib.get_close_matches(head.lower(), VERBS, n=1)
         return Command(verb="help", unknown=head, text=near[0] if near else "")

@@ -5,11 +5,12 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
 import msgspec
 
 from harness.events import Event, PullRequestIntended, PullRequestMade
-from harness.forge import Forge, ForgeRejected, Pull, Uncertain
+from harness.forge import Account, Forge, ForgeRejected, Pull, Uncertain
 from harness.forge.commits import File, commit, read_back, wants_signature
 from harness.forge.github import GitHub
 from harness.github.verify import Verified
@@ -17,7 +18,7 @@ from harness.repo import Change, Store, check_branch
 from harness.repo.remote import Remote, blob, push, signed_commit, tip
 
 Signing = Literal["auto", "api", "ssh", "none"]
-AUTHOR = ("github-actions[bot]", "41898282+github-actions[bot]@users.noreply.github.com")
+ACTIONS = Account(login="github-actions[bot]", id=41898282, type="Bot")
 """The account of the workflow's own token on github.com."""
 
 
@@ -63,13 +64,25 @@ def send(
         files = tuple(_file(store, verified.tree, each) for each in verified.changes)
         head = commit(forge, branch, base.commit, base.tree, message, files)
     else:
-        head = store.commit(verified.tree, base.commit, message, author=AUTHOR, date=int(time.time()))
+        head = store.commit(verified.tree, base.commit, message, author=author(forge), date=int(time.time()))
         if signing == "ssh":
             if key is None:
                 raise ForgeRejected("there is no key to sign with", "commit-signing is ssh", "give ssh-signing-key")
             head = signed_commit(store.place, head, key)
         push(store.place, remote, head, branch)
     return Pushed(branch=branch, head=head, signature=signature(forge, head, verified.tree))
+
+
+def author(forge: Forge) -> tuple[str, str]:
+    """Name and address of a commit of ours: those of the account that the token speaks for."""
+    account = forge.me()
+    return address(forge, account if account.id else ACTIONS)
+
+
+def address(forge: Forge, account: Account) -> tuple[str, str]:
+    """Name and address of an account that no mail reaches, as GitHub attributes them."""
+    host = (urlsplit(forge.server).hostname if isinstance(forge, GitHub) else "") or "github.com"
+    return account.login, f"{account.id}+{account.login}@users.noreply.{host}"
 
 
 def signature(forge: Forge, head: str, tree: str) -> str:
@@ -127,7 +140,7 @@ def _propose(forge: Forge, branch: str, target: str, title: str, body: str, draf
 
 def undo(forge: Forge, store: Store, head: str, before: str, branch: str, message: str) -> str:
     """Take the last commit of a branch back with a new one that has the tree before it; its id."""
-    made = store.commit(store.tree(before), head, message, author=AUTHOR, date=int(time.time()))
+    made = store.commit(store.tree(before), head, message, author=author(forge), date=int(time.time()))
     push(store.place, Remote(url=forge.remote[0], auth=forge.remote[1]), made, branch)
     return made
 

@@ -1,79 +1,28 @@
 """The jobs of the action: what each reads from the one before, what it leaves for the next, and what it says."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
 from gates import Gate
-from harness.config import ConfigError
-from harness.forge.github import GitHub
+from harness.forge import ForgeError
 from harness.github import actions, answers, manifest, options, tracker
-from harness.github.actions import Runner
-from harness.github.admission import Policy
+from harness.github.begun import Begun, ticket_of, trigger_of
 from harness.github.body import plain
-from harness.github.deliver import Moved
 from harness.github.leaks import safe
 from harness.github.manifest import Manifest
 from harness.github.outcome import Result
-from harness.github.publish import Job, finish
-from harness.github.snapshot import Context, goal_text, take
-from harness.github.ticket import Ticket, decide, ledger_of, open_comment
-from harness.github.trigger import Trigger, read
+from harness.github.publish import Job, failure, finish, tell
+from harness.github.replies import reply
+from harness.github.snapshot import Context
+from harness.github.ticket import decide, open_comment
 from harness.github.visible import one_line
-from harness.goal import Criterion
+from harness.github.voice import speaking
 from harness.journal import Record, State
 from harness.repo import Store
-from harness.repo.remote import Remote, fetch
 
-DEPTH = 50
-"""Commits of history that the maker can read."""
-TICKET = "LOOPWRIGHT_TICKET"
-
-
-class Begun(msgspec.Struct, kw_only=True):
-    """One job's own: the runner, the forge, the trigger, and the ticket once there is one."""
-
-    runner: Runner
-    policy: Policy
-    trigger: Trigger | None
-    github: GitHub
-    environ: Mapping[str, str]
-    ticket: Ticket | None = None
-
-    @property
-    def bundle(self) -> Path:
-        """Where the run's job leaves its evidence."""
-        return Path(self.environ.get("LOOPWRIGHT_BUNDLE") or self.runner.temp / "loopwright" / "bundle")
-
-
-class Asked(msgspec.Struct, frozen=True, kw_only=True):
-    """A goal, ready to be planned."""
-
-    text: str
-    repo: Path
-    base: str
-    criteria: tuple[Criterion, ...]
-    overrides: dict[str, Any]
-    source: str
-
-
-def start(environ: Mapping[str, str]) -> Begun:
-    """Read what the runner says. Raises `ConfigError`."""
-    runner = actions.runner(environ)
-    policy = options.policy(environ)
-    trigger = read(runner.event, actions.payload(runner), policy.command)
-    if trigger is not None and not trigger.repository:
-        trigger = msgspec.structs.replace(trigger, repository=runner.repository)
-    github = GitHub(runner.repository, runner.token, runner.api, runner.server, runner.graphql)
-    begun = Begun(runner=runner, policy=policy, trigger=trigger, github=github, environ=environ)
-    if ticket := environ.get(TICKET):
-        try:
-            begun.ticket = msgspec.json.decode(ticket, type=Ticket)
-        except msgspec.MsgspecError as error:
-            raise ConfigError(f"{TICKET} cannot be read", str(error), "pass the gate job's output `ticket`") from None
-    return begun
+ANSWER = "answer with `/loopwright answer` and your words: a new run is told the question and them"
 
 
 def opened(begun: Begun, say: Callable[[str], None]) -> int:
@@ -99,51 +48,15 @@ def work_of(begun: Begun) -> str:
     return begun.ticket.work if begun.ticket else "none"
 
 
-def goal(begun: Begun, room: Path) -> Asked:
-    """The snapshot, the base and the limits of a run; the base lies in a bare repository under `room`."""
-    trigger, ticket, github = _trigger(begun), _ticket(begun), begun.github
-    wish = actions.given("goal", "", begun.environ) if trigger.kind == "goal" and not trigger.text else ""
-    context = take(
-        trigger, github, ticket.at, ticket.permission, options.trust(begun.environ, trigger.private), wish, ticket.run
-    )
-    if trigger.kind == "goal" and not context.wish:
-        raise ConfigError("there is no goal", "the dispatch or schedule gives none", "set the input `goal`")
-    begun.bundle.mkdir(mode=0o700, parents=True, exist_ok=True)
-    (begun.bundle / manifest.CONTEXT).write_bytes(context.encoded())
-    command = trigger.command
-    branch = (command.base if command else "") or actions.given("base-branch", "", begun.environ)
-    wanted = _head(begun) or f"refs/heads/{branch or github.default_branch()}"
-    remote = Remote(url=github.remote[0], auth=github.remote[1])
-    repository, base = fetch(remote, wanted, room / f"{begun.runner.run}-{begun.runner.attempt}.git", DEPTH)
-    number = trigger.number if trigger.kind == "issue" else 0
-    return Asked(
-        text=goal_text(context),
-        repo=repository.root,
-        base=base.commit,
-        criteria=context.criteria,
-        overrides=options.overrides(begun.environ, command.max_cost if command else 0.0),
-        source=f"issue#{number}" if number else f"{trigger.kind}#{ticket.number}",
-    )
-
-
-def _head(begun: Begun) -> str:
-    """Where a pull request stands now: as the gate saw it, or where a run of ours has brought it since."""
-    ticket = _ticket(begun)
-    if not ticket.pull:
-        return ticket.head
-    pull = begun.github.pull(ticket.pull)
-    ledger = ledger_of(begun.github, pull)
-    if pull.head != ticket.head and (ledger is None or ledger.head != pull.head):
-        raise Moved(f"the branch {pull.branch} moved while this waited", f"it is at {pull.head[:12]}", "ask again")
-    return pull.head
-
-
 def bundle(begun: Begun, state: State, records: Iterable[Record], gates: tuple[Gate, ...], store: Store) -> Manifest:
     """Leave the run's evidence for the publisher: manifest, pack, and the journal as the transcript."""
     context = _context(begun)
+    records = tuple(records)
     question = state.questions[-1].text if state.questions else ""
     made = manifest.manifest_of(state, gates, context.digest() if context else "")
-    made = msgspec.structs.replace(made, question=question[:2_000])
+    made = msgspec.structs.replace(made, question=question[:2_000], said=manifest.said_of(records))
+    if question:
+        made = msgspec.structs.replace(made, next_step=ANSWER)
     made = manifest.save(begun.bundle, made, store)
     if actions.given("transcript", "artifact", begun.environ) == "artifact":
         with (begun.bundle / manifest.JOURNAL).open("wb") as file:
@@ -175,11 +88,16 @@ def failed(begun: Begun, error: Exception, code: int) -> None:
 
 def closed(begun: Begun, room: Path, secrets: tuple[str, ...], say: Callable[[str], None]) -> int:
     """The publisher: do what the ticket says, then outputs, summary and exit code."""
-    ticket = _ticket(begun)
+    ticket = ticket_of(begun)
     if ticket.work == "none" or begun.trigger is None:
         return 0
-    job = _job(begun, room, secrets)
-    result = finish(job) if ticket.work == "run" else answers.answer(job)
+    try:
+        with speaking(begun, say) as more:
+            secrets = (*secrets, *more)
+            result = _done(_job(begun, room, secrets))
+    except ForgeError as error:  # the app has no voice: the job's own token says so
+        result = failure(error)
+        tell(_job(begun, room, secrets), result, None, None)
     made = _manifest(begun)
     actions.set_outputs(begun.runner, _outputs(result, made, begun))
     words = safe(tracker.ended(result, made, begun.runner.job), secrets)
@@ -191,8 +109,14 @@ def closed(begun: Begun, room: Path, secrets: tuple[str, ...], say: Callable[[st
     return result.exit_code
 
 
+def _done(job: Job) -> Result:
+    if job.ticket.work != "run":
+        return answers.answer(job)
+    return finish(job) if job.ticket.asks == "change" else reply(job)
+
+
 def _job(begun: Begun, room: Path, secrets: tuple[str, ...]) -> Job:
-    trigger = _trigger(begun)
+    trigger = trigger_of(begun)
     chosen = options.options(begun.environ, trigger.command)
     if key := begun.environ.get("LOOPWRIGHT_SSH_SIGNING_KEY"):
         path = room / "signing-key"
@@ -202,14 +126,14 @@ def _job(begun: Begun, room: Path, secrets: tuple[str, ...]) -> Job:
     return Job(
         github=begun.github,
         trigger=trigger,
-        ticket=_ticket(begun),
+        ticket=ticket_of(begun),
         options=chosen,
         bundle=begun.bundle,
         room=room,
         secrets=secrets,
         address=begun.runner.job,
         workflow=begun.runner.run,
-        own_token=begun.environ.get("LOOPWRIGHT_OWN_TOKEN", "true") == "true",
+        own_token=begun.own_token,
         context=_context(begun),
     )
 
@@ -258,15 +182,3 @@ def _context(begun: Begun) -> Context | None:
         return msgspec.json.decode(path.read_bytes(), type=Context)
     except msgspec.MsgspecError:
         return None
-
-
-def _trigger(begun: Begun) -> Trigger:
-    if begun.trigger is None:
-        raise ConfigError(f"nothing is done for {begun.runner.event}", "", "call this after the gate said so")
-    return begun.trigger
-
-
-def _ticket(begun: Begun) -> Ticket:
-    if begun.ticket is None:
-        raise ConfigError("there is no ticket", f"{TICKET} is not set", "pass the gate job's output `ticket`")
-    return begun.ticket

@@ -5,7 +5,7 @@ from contextlib import suppress
 
 from harness.forge import ForgeError
 from harness.github import tracker
-from harness.github.job import Begun
+from harness.github.begun import Begun
 from harness.github.marker import Ledger
 from harness.journal import State
 

@@ -5,17 +5,18 @@ texts are cleaned where they are read; the tree is computed anew from the pack.
 """
 
 import hashlib
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 
 from gates import Gate
-from harness.events import GateFinished
+from harness.events import AnswerGiven, GateFinished
 from harness.forge import ForgeError
 from harness.github.visible import one_line
 from harness.goal import MICRO
-from harness.journal import State
+from harness.journal import Record, State
 from harness.journal.document import kept, shown
 from harness.repo import Store
 
@@ -62,6 +63,20 @@ class Judged(msgspec.Struct, frozen=True, kw_only=True):
     evidence: Text
 
 
+class Said(msgspec.Struct, frozen=True, kw_only=True):
+    """What a run that changes nothing came to: an answer or a plan, in a model's words."""
+
+    kind: Literal["answer", "plan"]
+    text: Annotated[str, msgspec.Meta(max_length=10_000)] = ""
+    places: tuple[Text, ...] = ()
+    dropped: Count = 0
+    steps: tuple[Text, ...] = ()
+    criteria: tuple[Text, ...] = ()
+    scope: tuple[Text, ...] = ()
+    tests: tuple[Text, ...] = ()
+    risks: tuple[Text, ...] = ()
+
+
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """The evidence of a run. Money is micro-dollars, time microseconds."""
 
@@ -101,6 +116,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """The journal's last sequence number and hash."""
     context: Digest = ""
     pack: Digest = ""
+    said: Said | None = None
 
     @property
     def green(self) -> bool:
@@ -176,6 +192,15 @@ def _proof(found: GateFinished, defined: dict[str, Gate], state: State) -> GateP
         )[:20],
         notes=tuple(_text(note) for note in (result.notes if result else ()))[:20],
     )
+
+
+def said_of(records: Iterable[Record]) -> Said | None:
+    """The answer or the plan that a run came to; None for a run that pursued a change."""
+    given = next((record.event for record in records if isinstance(record.event, AnswerGiven)), None)
+    if given is None:
+        return None
+    fields = {name: getattr(given, name) for name in Said.__struct_fields__}
+    return Said(**fields)
 
 
 def save(directory: Path, manifest: Manifest, store: Store) -> Manifest:

@@ -26,6 +26,8 @@ class Ledger(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The fingerprint of the failures that were last worked on."""
     workflow: int = 0
     """The workflow run that works on it."""
+    kind: str = ""
+    """`answer` or `plan` for a comment that is one; `` for pull requests and the comment that tracks the work."""
 
 
 def write(ledger: Ledger) -> str:

@@ -45,6 +45,11 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     context: Context | None = None
     record: Callable[[Event], None] = lambda event: None
 
+    @property
+    def voices(self) -> tuple[int, ...]:
+        """Accounts that speak for us in the other jobs."""
+        return (self.ticket.bot,) if self.ticket.bot else ()
+
 
 def finish(job: Job) -> Result:
     """Publish a run, tell how it ended wherever it can be told, and return it. Raises nothing of a forge's."""
@@ -194,7 +199,8 @@ def _co_author(job: Job) -> str:
     actor = job.trigger.actor
     if not job.options.co_author or actor.type != "User" or not actor.id:
         return ""
-    return f"{actor.login} <{actor.id}+{actor.login}@users.noreply.github.com>"
+    name, mail = deliver.address(job.github, actor)
+    return f"{name} <{mail}>"
 
 
 def _status(manifest: Manifest) -> str:
@@ -225,7 +231,9 @@ def tell(job: Job, result: Result, manifest: Manifest | None, pull: Pull | None)
         if not ticket.number:
             return ""
         known = tracker.Tracker(number=ticket.number, comment=ticket.comment)
-        made = tracker.put(github, known if ticket.comment else tracker.locate(github, ticket.number), words, ledger)
+        made = tracker.put(
+            github, known if ticket.comment else tracker.locate(github, ticket.number, job.voices), words, ledger
+        )
         job.record(
             CommentMade(
                 forge=github.kind, repository=github.repository, number=made.number, url=made.url, marker="loopwright"

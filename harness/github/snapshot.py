@@ -18,7 +18,7 @@ from harness.forge.github import GitHub
 from harness.github.attachments import Attachment, attached
 from harness.github.trigger import Trigger
 from harness.github.visible import one_line, visible
-from harness.goal import Criterion
+from harness.goal import Asks, Criterion
 
 COMMENTS, COMMENT_CHARS, BODY_CHARS, LOG_CHARS = 50, 6_000, 24_000, 12_000
 """How much of what people wrote is shown: the newest comments, and so many characters of each."""
@@ -47,6 +47,11 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     permission: Permission
     wish: str
     """What the trigger itself says: the command's words, the review's, the dispatch's."""
+    asks: Asks = "change"
+    plan: str = ""
+    """The plan that the actor has approved, as its comment stands."""
+    scope: tuple[str, ...] = ()
+    """Globs that it confines the change to."""
     thread: str = ""
     said: tuple[Said, ...] = ()
     criteria: tuple[Criterion, ...] = ()
@@ -116,7 +121,7 @@ def take(
         said.append(_said(f"issue #{issue.number}", issue.author, ladder(issue.author), issue.created, seen.text))
     if trigger.number and trigger.kind in ("issue", "pull"):
         others = [each for each in _comments(forge, trigger) if each.id != trigger.comment and not _ours(each)]
-        shown, later = before(others, at, _edits(forge, trigger.number))
+        shown, later = before(others, at, edits(forge, trigger.number))
         trusted = [each for each in shown if at_least(ladder(each.author), trust)]
         withheld = len(shown) - len(trusted)
         for each in trusted[-COMMENTS:]:
@@ -162,6 +167,8 @@ def goal_text(context: Context, fence: Callable[[], str] = lambda: secrets.token
     lines = [_first(context), ""]
     if context.wish:
         lines += [f"Asked by @{context.actor} ({context.permission}):", _quoted(context.wish, BODY_CHARS), ""]
+    if context.plan:
+        lines += [f"Carry out this plan, which @{context.actor} has approved:", _quoted(context.plan, BODY_CHARS), ""]
     if context.thread:
         lines += [f"It is about the code at {context.thread}.", ""]
     if context.said or context.failed or context.attachments:
@@ -182,6 +189,9 @@ def goal_text(context: Context, fence: Callable[[], str] = lambda: secrets.token
 
 
 def _first(context: Context) -> str:
+    if context.asks != "change":
+        what = "Plan the change that is asked for in" if context.asks == "plan" else "Answer what is asked in"
+        return f"{what} {'issue' if context.kind == 'issue' else 'pull request'} #{context.number}: {context.title}"
     match context.kind:
         case "issue":
             return f"Resolve issue #{context.number}: {context.title}"
@@ -200,7 +210,7 @@ def _comments(forge: Forge, trigger: Trigger) -> list[Comment]:
     return sorted(found, key=lambda each: (each.created, each.id))
 
 
-def _edits(forge: Forge, number: int) -> dict[int, tuple[str, bool]]:
+def edits(forge: Forge, number: int) -> dict[int, tuple[str, bool]]:
     """Times of edits; none where the forge has no GraphQL for it: then updates count as edits."""
     try:
         return forge.edits(number) if isinstance(forge, GitHub) else {}

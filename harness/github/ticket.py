@@ -10,11 +10,15 @@ from harness.forge.github import GitHub
 from harness.github import admission
 from harness.github.actions import Runner
 from harness.github.admission import Actor, Decision, Policy, Work
-from harness.github.body import branch_of
-from harness.github.marker import Ledger, find
+from harness.github.body import BRANCHES, branch_of
+from harness.github.marker import Ledger, find, write
+from harness.github.plans import plan_of
 from harness.github.snapshot import moment
-from harness.github.tracker import locate, may_mark, put, react, working
+from harness.github.tracker import locate, may_mark, note, put, react, working
 from harness.github.trigger import Trigger
+from harness.goal import Asks
+
+WAITING = {"answer": "Loopwright looks for an answer", "plan": "Loopwright makes a plan"}
 
 
 class Ticket(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,6 +40,9 @@ class Ticket(msgspec.Struct, frozen=True, kw_only=True):
     """The failed workflow run."""
     fingerprint: str = ""
     comment: int = 0
+    bot: int = 0
+    """The account that the gate's token speaks for, where it is a bot's."""
+    asks: Asks = "change"
 
     @property
     def outputs(self) -> dict[str, object]:
@@ -64,7 +71,10 @@ def decide(trigger: Trigger | None, github: GitHub, policy: Policy, runner: Runn
     if trigger.kind in ("pull", "checks"):
         return _on_pull(trigger, github, policy, first.work, actor)
     at = moment(trigger, github)
-    if trigger.kind == "issue" and first.work == "run":
+    if trigger.command and trigger.command.verb == "approve" and plan_of(github, trigger.number, at) is None:
+        none = Decision(work="reply", code="no_plan", reason=f"there is no plan here: comment `{policy.command} plan`")
+        return _ticket(trigger, none, actor, at)
+    if trigger.kind == "issue" and first.work == "run" and asks_of(trigger) == "change":
         pull = github.pull_of(branch_of("issue", trigger.number, ""))
         ledger = ledger_of(github, pull)
         if pull and ledger and not pull.fork:
@@ -85,11 +95,26 @@ def look_up(github: GitHub, account: Account) -> Actor:
     return Actor(account=known, permission=allowed)
 
 
+def asks_of(trigger: Trigger) -> Asks:
+    """Whether a change is asked for, or words."""
+    match trigger.command.verb if trigger.command else "":
+        case "ask" | "explain":
+            return "answer"
+        case "plan":
+            return "plan"
+        case _:
+            return "change"
+
+
 def ledger_of(github: GitHub, pull: Pull | None) -> Ledger | None:
-    """The ledger of a pull request of ours: its mark counts where a bot or somebody who may write made it."""
+    """The ledger of a pull request of ours: its mark counts where somebody who may write made it, or a bot on a
+    branch that is named as ours are. The gate cannot know who publishes; and there are bots whose pull requests
+    repeat what strangers wrote, such as the release notes of a dependency."""
     ledger = find(pull.body) if pull else None
     if pull is None or ledger is None:
         return None
+    if pull.author.type == "Bot":
+        return ledger if pull.branch.startswith(BRANCHES) and not pull.fork else None
     return ledger if may_mark(github, pull.author) else None
 
 
@@ -99,9 +124,15 @@ def open_comment(github: GitHub, trigger: Trigger, ticket: Ticket, job: str, wor
         react(github, trigger.place, trigger.number, trigger.comment, "eyes")
     elif trigger.event == "issues":
         react(github, "issue", trigger.number, 0, "eyes")
+    ticket = msgspec.structs.replace(ticket, bot=github.me().id)
     if ticket.work != "run" or not ticket.number:
         return ticket
     try:
+        if ticket.asks != "change":
+            # a comment of its own, which becomes the answer: so whoever publishes, the gate knows it again
+            mark = write(Ledger(issue=trigger.number, workflow=workflow, kind="answer"))
+            words = f"### {WAITING[ticket.asks]}\n\n[the job]({job})\n\n{mark}"
+            return msgspec.structs.replace(ticket, comment=note(github, ticket.number, words).id)
         tracker = locate(github, ticket.number)
         text = working(ticket.reason, job)
         made = put(github, tracker, text, Ledger(issue=trigger.number, workflow=workflow))
@@ -115,7 +146,7 @@ def _on_pull(trigger: Trigger, github: GitHub, policy: Policy, work: Work, actor
     ledger = ledger_of(github, pull)
     decision = admission.on_pull(trigger, work, pull, ledger)
     if decision.work == "none" or pull is None:
-        return _closed(trigger, decision)
+        return _told(trigger, decision, actor)
     mending = trigger.kind == "checks" or (trigger.command is not None and trigger.command.verb == "ci")
     if trigger.kind == "checks":
         behind = tuple(look_up(github, each) for each in trigger.upstream)
@@ -126,7 +157,7 @@ def _on_pull(trigger: Trigger, github: GitHub, policy: Policy, work: Work, actor
     if mending and work == "run" and ledger is not None:
         extra, refusal = _mending(trigger, github, policy, pull, ledger)
         if refusal:
-            return _closed(trigger, refusal)
+            return _told(trigger, refusal, actor)
     return _ticket(trigger, decision, actor, moment(trigger, github), pull, **extra)
 
 
@@ -172,8 +203,16 @@ def _ticket(
         head=pull.head if pull else "",
         branch=pull.branch if pull else "",
         permission=actor.permission,
+        asks=asks_of(trigger),
         **extra,
     )
+
+
+def _told(trigger: Trigger, decision: Decision, actor: Actor) -> Ticket:
+    """A refusal. Whoever asked with a command, and may, is answered where they asked."""
+    if trigger.command is None or trigger.fork or not trigger.number:
+        return _closed(trigger, decision)
+    return _ticket(trigger, msgspec.structs.replace(decision, work="reply"), actor, trigger.at)
 
 
 def _closed(trigger: Trigger, decision: Decision) -> Ticket:

@@ -1,5 +1,7 @@
 """The one comment that says how it stands. Its text is made from states by code; no model's word enters it."""
 
+from collections.abc import Iterator
+
 import msgspec
 
 from harness.forge import Account, Comment, Forge, ForgeError, Uncertain, at_least
@@ -8,7 +10,9 @@ from harness.github.commands import HELP
 from harness.github.manifest import Manifest, dollars
 from harness.github.marker import Ledger, find, write
 from harness.github.outcome import GOOD, Ending, Result
+from harness.github.visible import visible
 
+ASKED = "Question: "
 HEADINGS: dict[Ending, str] = {
     "pr_opened": "A pull request with its proof is open",
     "pr_updated": "The pull request has a new commit with its proof",
@@ -36,18 +40,32 @@ class Tracker(msgspec.Struct, frozen=True, kw_only=True):
     number: int
     comment: int = 0
     url: str = ""
+    ledger: Ledger = Ledger()
+    text: str = ""
 
 
-def may_mark(forge: Forge, author: Account) -> bool:
-    """Whether a mark by this account counts: anybody can write one, a bot or somebody who may write is believed."""
-    return author.type == "Bot" or at_least(forge.permission(author.login), "write")
+def may_mark(forge: Forge, author: Account, voices: tuple[int, ...] = ()) -> bool:
+    """Whether a mark by this account counts. Anybody can write one, and there are bots that repeat what strangers
+    say: ourselves, `voices` (who speaks for us in another job) and those who may write are believed."""
+    if author.type != "Bot":
+        return at_least(forge.permission(author.login), "write")
+    own = forge.me().id
+    return not own or author.id in (own, *voices)
 
 
-def locate(forge: Forge, number: int) -> Tracker:
-    """Our comment under `number`, if there is one: it carries our mark, and its author may make it."""
+def marked(forge: Forge, number: int, voices: tuple[int, ...] = ()) -> Iterator[tuple[Comment, Ledger]]:
+    """The comments under `number` that carry our mark and whose authors may make it, the newest first."""
     for each in reversed(forge.comments(number)):
-        if find(each.body) is not None and may_mark(forge, each.author):
-            return Tracker(number=number, comment=each.id, url=each.url)
+        ledger = find(each.body)
+        if ledger is not None and may_mark(forge, each.author, voices):
+            yield each, ledger
+
+
+def locate(forge: Forge, number: int, voices: tuple[int, ...] = ()) -> Tracker:
+    """Our comment that tracks the work under `number`, if there is one."""
+    for each, ledger in marked(forge, number, voices):
+        if not ledger.kind:
+            return Tracker(number=number, comment=each.id, url=each.url, ledger=ledger, text=each.body)
     return Tracker(number=number)
 
 
@@ -64,6 +82,12 @@ def put(forge: Forge, tracker: Tracker, text: str, ledger: Ledger) -> Tracker:
         if found.comment:
             return _at(found, forge.edit_comment(found.number, found.comment, whole))
         return _at(tracker, forge.comment(tracker.number, whole))
+
+
+def question(forge: Forge, number: int, voices: tuple[int, ...] = ()) -> str:
+    """What a run asked here last, as our comment shows it; `` for nothing."""
+    lines = visible(locate(forge, number, voices).text).text.splitlines()
+    return next((line.removeprefix(ASKED) for line in lines if line.startswith(ASKED)), "")
 
 
 def note(forge: Forge, number: int, text: str) -> Comment:
@@ -112,7 +136,7 @@ def ended(result: Result, manifest: Manifest | None, job: str = "") -> str:
             lines.append(f"| {plain(gate.name, 40)} | {'✅' if gate.green else '❌'} {plain(gate.summary, 120)} |")
             lines += [f"| | {code(each, 120)} |" for each in (*gate.new_failures, *gate.violations)[:5]]
     if manifest and manifest.question:
-        lines += ["", f"Question: {plain(manifest.question, 600)}"]
+        lines += ["", f"{ASKED}{plain(manifest.question, 600)}"]
     if result.next_step:
         lines += ["", f"Next: {plain(result.next_step, 300)}"]
     facts = []
@@ -122,10 +146,11 @@ def ended(result: Result, manifest: Manifest | None, job: str = "") -> str:
     return "\n".join([*lines, "", " · ".join(facts)]).rstrip()
 
 
-def help_text(unknown: str = "", near: str = "") -> str:
-    """The commands there are."""
+def help_text(unknown: str = "", near: str = "", why: str = "") -> str:
+    """The commands there are; before them what was not understood, or why nothing is done."""
     first = f"There is no command {code(unknown, 30)}." + (f" Did you mean {code(near, 30)}?" if near else "")
-    return (f"{first}\n\n" if unknown else "") + HELP
+    said = first if unknown else f"Nothing was started: {plain(why)}." if why else ""
+    return f"{said}\n\n{HELP}" if said else HELP
 
 
 def react(forge: Forge, kind: str, number: int, comment: int, content: str) -> None:

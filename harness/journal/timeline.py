@@ -1,6 +1,7 @@
 """A run as short plain lines: one for each event that is worth a person's eye."""
 
 from harness.events import (
+    AnswerGiven,
     BranchMade,
     BreakerTripped,
     CandidateMade,
@@ -42,6 +43,8 @@ from harness.goal import MICRO
 from harness.journal.base import Record
 from harness.journal.cost import role_of
 
+JUDGING = ("checker", "answer", "plan")
+"""Roles whose reply is data that the next event says in words."""
 WIDTH = 160
 """Characters of a line, the time not counted."""
 
@@ -129,6 +132,9 @@ def _say(event: Event) -> Said:
         case VerdictGiven():
             text = f"checker ({event.model}): {event.decision}: {event.summary}"
             return _good(event.decision == "accept"), text
+        case AnswerGiven():
+            found = f"{len(event.places)} places of it were found" + (f", {event.dropped} not" if event.dropped else "")
+            return _good(not event.dropped), f"{event.kind} ({event.model}), {found}: {event.text}"
         case GateFinished():
             return _gate(event)
         case DrillFinished():
@@ -152,8 +158,8 @@ def _talk(event: Event) -> Said:
             return None  # the call that ended it, or the verdict, says as much
         case ConversationEnded():
             return "·", f"{event.conversation} ended: {event.ending}" + (f": {event.detail}" if event.detail else "")
-        case ModelReplied() if role_of(event.conversation) == "checker" and event.text.lstrip().startswith("{"):
-            return None  # a verdict has a line of its own
+        case ModelReplied() if role_of(event.conversation) in JUDGING and event.text.lstrip().startswith("{"):
+            return None  # a verdict, an answer and a plan have a line of their own
         case ModelReplied():
             return ("·", f"says: {event.text}") if event.text.strip() else None
         case ModelFailed():

@@ -9,6 +9,7 @@ from harness.loop.asking import answered, asks_about, parked, worth_going_on
 from harness.loop.checker import check
 from harness.loop.closing import finish, finished
 from harness.loop.endings import Ended, Parked
+from harness.loop.inquiry import inquire
 from harness.loop.judging import baseline, judge
 from harness.loop.limits import iterations_used
 from harness.loop.making import make
@@ -28,8 +29,11 @@ def pursue(run: Run) -> Generator[Event, None, None]:
     """
     try:
         yield from answered(run)
-        yield from baseline(run)
-        ended = already_satisfied(run) or (yield from iterate(run))
+        if run.goal.asks == "change":
+            yield from baseline(run)
+            ended = already_satisfied(run) or (yield from iterate(run))
+        else:
+            ended = yield from inquire(run)
     except Parked as park:
         yield parked(run, park)
         return

@@ -11,10 +11,13 @@ from gates.required import TESTED, names_tests
 from harness.clean import Cleaner, clean
 from harness.config import Config, ConfigError, Places, limits, settle
 from harness.events import Notice
-from harness.goal import Criterion, Goal, slug
+from harness.goal import Asks, Criterion, Goal, slug
 from harness.loop import surroundings
 from harness.loop.wanted import wanted_gates
 from harness.repo import Base, Repository, Store, discover, free_branch, resolve
+
+OPEN = ("**",)
+"""A scope that leaves everything open."""
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,6 +39,9 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
     criteria: tuple[Criterion, ...] = ()
     overrides: Mapping[str, Any] = {}
     source: str = "cli"
+    asks: Asks = "change"
+    scope: tuple[str, ...] = ()
+    """Globs that narrow what may change, where the configuration leaves all of it open."""
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,12 +80,15 @@ def plan(wish: Wish, places: Places, cleaner: Cleaner) -> Plan:
         text=text,
         criteria=wish.criteria,
         must_pass=wish.must_pass,
-        scope=config.scope.paths,
+        scope=wish.scope if wish.scope and config.scope.paths == OPEN else config.scope.paths,
         may_edit_tests=config.scope.may_edit_tests,
         limits=limits(config),
         source=wish.source,
+        asks=wish.asks,
     )
-    wanted = wanted_gates(config, store.paths(base.tree), lambda path: store.file(base.tree, path))
+    wanted: tuple[Gate, ...] = ()
+    if wish.asks == "change":
+        wanted = wanted_gates(config, store.paths(base.tree), lambda path: store.file(base.tree, path))
     if wish.must_pass and not any(gate.required and names_tests(gate) for gate in wanted):
         raise ConfigError(
             "--must-pass needs a required gate that names its tests",

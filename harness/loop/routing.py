@@ -7,6 +7,7 @@ from harness.models import Profile
 
 TIERS: dict[str, str] = {
     "maker": "mid", "checker": "frontier", "explore": "light", "refute": "light", "light": "light",
+    "answer": "mid", "plan": "mid",
 }  # fmt: skip
 """The tier of each role; a maker that stalls is promoted to the frontier."""
 
@@ -17,6 +18,8 @@ def profiles(run: Run, role: Role, n: int) -> tuple[Profile, ...]:
     match role:
         case "maker":
             return router.profiles(models.making) if not promoted(run, n) else _promotable(run)
+        case "answer" | "plan":
+            return router.profiles(models.making)
         case "checker":
             return router.profiles(models.checking)
         case _:

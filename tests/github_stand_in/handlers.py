@@ -30,6 +30,7 @@ class Ask(msgspec.Struct):
     body: Any
     login: str
     accept: str = ""
+    bearer: str = ""
 
     def number(self, name: str) -> int:
         return int(self.given[name])
@@ -79,6 +80,30 @@ def _issue(ask: Ask) -> dict[str, Any]:
     if state is None:
         raise Refusal(404, "Not Found")
     return state
+
+
+@does("apps/get-repo-installation")
+def _(ask: Ask) -> tuple[int, Any]:
+    made = example("apps/get-repo-installation")
+    return 200, made | {"id": 31, "app_id": int(ask.world.app["id"]), "permissions": ask.world.app["permissions"]}
+
+
+@does("apps/create-installation-access-token")
+def _(ask: Ask) -> tuple[int, Any]:
+    world = ask.world
+    if ask.number("installation_id") != 31 or ask.body["repositories"] != [world.name]:
+        raise Refusal(422, "There is at least one repository that does not exist or is not accessible")
+    has, order = world.app["permissions"], ("none", "read", "write")
+    if any(order.index(has.get(name, "none")) < order.index(want) for name, want in ask.body["permissions"].items()):
+        raise Refusal(422, "The permissions requested are not granted to this installation.")
+    token = world.token(f"ghs_minted{next(world.ids)}abcdefghij", world.app["bot"], **ask.body["permissions"])
+    return 201, {"token": token, "expires_at": world.now(), "permissions": ask.body["permissions"]}
+
+
+@does("apps/revoke-installation-access-token")
+def _(ask: Ask) -> tuple[int, Any]:
+    del ask.world.tokens[ask.bearer]
+    return 204, None
 
 
 @does("issues/get", "issues")

@@ -1,19 +1,37 @@
-"""GitLab's and Gitea's APIs as far as we use them, after their documentation; git over smart HTTP as for GitHub.
+"""GitLab's and Gitea's APIs as far as we use them; git over smart HTTP as for GitHub.
 
-Their OpenAPI files are in no package of a registry, so nothing here is held against them.
+Gitea's and Forgejo's are held against what both say of themselves (see `typed`); GitLab's follows its documentation:
+its OpenAPI description is in no package of a registry.
 """
 
+import gzip
 import itertools
 import json
+import re
 import threading
+from functools import cache
 from http.server import ThreadingHTTPServer
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import unquote
 
+import jsonschema
+
+from tests.github_stand_in.contract import DATA
 from tests.github_stand_in.server import StandIn, _Handler
 from tests.github_stand_in.world import World
 
 LEVELS = {"admin": 50, "maintain": 40, "write": 30, "triage": 20, "read": 10}
+Answer = tuple[int, Any]
+
+
+class Routes(Protocol):
+    """What one forge answers, and what it finds wrong with a request or its answer."""
+
+    prefix: str
+
+    def answer(self, method: str, path: str, query: dict[str, str], body: dict[str, Any]) -> Answer: ...
+
+    def faults(self, method: str, path: str, query: dict[str, str], body: Any, answer: Answer) -> list[str]: ...
 
 
 class Other(StandIn):
@@ -21,8 +39,8 @@ class Other(StandIn):
 
     def __init__(self, world: World, kind: str) -> None:
         self.world = world
-        base = _GitLab if kind == "gitlab" else _Gitea
-        handler = type("Bound", (base,), {"world": world, "lock": threading.RLock(), "merges": itertools.count(1)})
+        routes: Routes = GitLab(world) if kind == "gitlab" else Gitea(world)
+        handler = type("Bound", (_Rest,), {"world": world, "lock": threading.RLock(), "routes": routes})
         self._http = ThreadingHTTPServer(("127.0.0.1", 0), handler)
         self._http.daemon_threads = True
         self.url = f"http://127.0.0.1:{self._http.server_port}"
@@ -32,12 +50,11 @@ class Other(StandIn):
 class _Rest(_Handler):
     """What both have in common: a token, JSON in and out, faults."""
 
-    merges: Any
-    prefix = ""
+    routes: Routes
 
     def _api(self, path: str, query: dict[str, str], raw: bytes) -> None:
         world = self.world
-        path = path.removeprefix(self.prefix)
+        path = path.removeprefix(self.routes.prefix)
         world.requests.append((self.command, path, 0))
         token = self.headers.get("PRIVATE-TOKEN") or self.headers.get("Authorization", "").removeprefix("token ")
         if token not in world.tokens:
@@ -49,33 +66,47 @@ class _Rest(_Handler):
         fault = next((f for f in world.faults if f.times and f.method == self.command and f.part in path), None)
         status, found = (200, None)
         if fault is None or fault.done:
-            status, found = self.answer(path, query, json.loads(raw) if raw else {})
+            body = json.loads(raw) if raw else None
+            status, found = self.routes.answer(self.command, path, query, body or {})
+            world.violations += self.routes.faults(self.command, path, query, body, (status, found))
         if fault:
             fault.times -= 1
             status, found = fault.status, {"message": "failed"}
         self._json(status, found, {})
 
-    def answer(self, path: str, query: dict[str, str], body: dict[str, Any]) -> tuple[int, Any]:
-        raise NotImplementedError
 
-    def _open(self, branch: str, target: str, title: str, body: str) -> tuple[int, Any]:
+class Merges:
+    """The requests to merge of a world, made once for a branch."""
+
+    def __init__(self, world: World) -> None:
+        self.world, self.numbers = world, itertools.count(1)
+
+    def open(self, branch: str, target: str, title: str, body: str) -> int:
+        """The new one's number; 0 when there is one already."""
         world = self.world
         if any(p["branch"] == branch and p["state"] == "open" for p in world.pulls.values()):
-            return 409, {"message": ["Another open merge request already exists for this source branch"]}
-        number, at = next(self.merges), world.now()
+            return 0
+        number, at = next(self.numbers), world.now()
         world.pulls[number] = {"title": title, "body": body, "branch": branch, "target": target, "state": "open",
                                "user": "bot", "created_at": at, "labels": [], "reviewers": []}  # fmt: skip
-        return 201, self.pull(number)
-
-    def pull(self, number: int) -> dict[str, Any]:
-        raise NotImplementedError
+        return number
 
 
-class _GitLab(_Rest):
+class GitLab:
+    """GitLab's API v4."""
+
     prefix = "/api/v4"
 
-    def answer(self, path: str, query: dict[str, str], body: dict[str, Any]) -> tuple[int, Any]:
-        world, method = self.world, self.command
+    def __init__(self, world: World) -> None:
+        self.world, self.merges = world, Merges(world)
+
+    def faults(self, method: str, path: str, query: dict[str, str], body: Any, answer: Answer) -> list[str]:
+        return []
+
+    def answer(self, method: str, path: str, query: dict[str, str], body: dict[str, Any]) -> Answer:
+        world = self.world
+        if path == "/user":
+            return 200, {"id": 1, "username": "bot", "bot": True}
         if path == "/users":
             login = query["username"]
             return 200, [{"id": world.accounts[login]["id"], "username": login}] if login in world.accounts else []
@@ -109,7 +140,8 @@ class _GitLab(_Rest):
                 return 200, self.pull(int(number))
             case ["POST", "merge_requests"]:
                 given = (body["source_branch"], body["target_branch"], body["title"], body["description"])
-                return self._open(*given)
+                made = self.merges.open(*given)
+                return (201, self.pull(made)) if made else (409, {"message": [EXISTS]})
             case ["PUT", "merge_requests", number]:
                 state = world.pulls[int(number)]
                 state |= {"title": body.get("title", state["title"]), "body": body.get("description", state["body"])}
@@ -135,11 +167,25 @@ class _GitLab(_Rest):
                 "author": {"id": 1, "username": "bot", "bot": True}}  # fmt: skip
 
 
-class _Gitea(_Rest):
+class Gitea:
+    """The API v1 of Gitea and Forgejo, held against what each says of it."""
+
     prefix = "/api/v1"
 
-    def answer(self, path: str, query: dict[str, str], body: dict[str, Any]) -> tuple[int, Any]:
-        world, method = self.world, self.command
+    def __init__(self, world: World) -> None:
+        self.world, self.merges = world, Merges(world)
+
+    def faults(self, method: str, path: str, query: dict[str, str], body: Any, answer: Answer) -> list[str]:
+        return [
+            f"{kind}: {method} {path}: {each}"
+            for kind, api in described().items()
+            for each in _faults(api, method, path, query, body, answer)
+        ]
+
+    def answer(self, method: str, path: str, query: dict[str, str], body: dict[str, Any]) -> Answer:
+        world = self.world
+        if path == "/user":
+            return 200, {"id": 1, "login": "bot"}
         root = f"/repos/{world.repository}"
         if not path.startswith(root):
             return 404, {"message": "not found"}
@@ -170,7 +216,8 @@ class _Gitea(_Rest):
             case ["GET", "pulls", number]:
                 return 200, self.pull(int(number))
             case ["POST", "pulls"]:
-                return self._open(body["head"], body["base"], body["title"], body["body"])
+                made = self.merges.open(body["head"], body["base"], body["title"], body["body"])
+                return (201, self.pull(made)) if made else (409, {"message": EXISTS})
             case ["PATCH", "pulls", number]:
                 world.pulls[int(number)] |= body
                 return 201, self.pull(int(number))
@@ -193,3 +240,43 @@ class _Gitea(_Rest):
                 "head": {"ref": state["branch"], "sha": self.world.tip(state["branch"]), "repo": repo},
                 "base": {"ref": state["target"]}, "user": {"id": 1, "login": "bot"},
                 "html_url": f"https://gitea.invalid/pulls/{number}"}  # fmt: skip
+
+
+EXISTS = "Another open merge request already exists for this source branch"
+
+
+@cache
+def described() -> dict[str, Any]:
+    """The two servers' own descriptions; see `typed`."""
+    with gzip.open(DATA / "gitea_api.json.gz") as file:
+        found: dict[str, Any] = json.load(file)
+    return found
+
+
+def _faults(api: dict[str, Any], method: str, path: str, query: dict[str, str], body: Any, answer: Answer) -> list[str]:
+    """What is wrong with a request and its answer by one description."""
+    fits = [
+        each
+        for each in api["operations"].values()
+        if each["method"] == method and re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", each["path"]), path)
+    ]
+    if not fits:
+        return ["no such operation"]
+    operation = min(fits, key=lambda each: each["path"].count("{"))
+    found = [f"unknown query parameter {name}" for name in query if name not in operation["query"]]
+    if (body is not None) != (operation["body"] is not None):
+        found.append("a body where none belongs, or none where one does")
+    elif body is not None:
+        found += _unlike(api, operation["body"], body)
+    return found + (_unlike(api, operation["answer"], answer[1]) if answer[0] < 300 else [])
+
+
+def _unlike(api: dict[str, Any], schema: dict[str, Any], value: Any) -> list[str]:
+    """The innermost reasons why a value is none of a schema."""
+    whole = {**schema, "definitions": api["definitions"]}
+    found = []
+    for error in jsonschema.Draft202012Validator(whole).iter_errors(value):
+        while error.context:
+            error = max(error.context, key=lambda each: len(each.path))
+        found.append(f"{'/'.join(map(str, error.absolute_path))} {error.message[:200]}")
+    return found

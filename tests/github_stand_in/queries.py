@@ -36,6 +36,10 @@ class _Root:
     def repository(self, info: Any, owner: str, name: str, followRenames: bool = True) -> dict[str, Any]:  # noqa: N803
         return {"issueOrPullRequest": lambda info, number: self._subject(number)}
 
+    def viewer(self, info: Any) -> dict[str, Any]:
+        known = self.world.accounts[self.token["login"]]
+        return {"login": known["login"], "databaseId": known["id"]}
+
     def _subject(self, number: int) -> dict[str, Any]:
         nodes = [
             {

@@ -20,6 +20,7 @@ from typing import Any
 DATA = Path(__file__).parent.parent / "data"
 OPERATIONS = (
     "actions/cancel-workflow-run", "actions/download-job-logs-for-workflow-run", "actions/get-workflow-run",
+    "apps/create-installation-access-token", "apps/get-repo-installation", "apps/revoke-installation-access-token",
     "actions/list-jobs-for-workflow-run", "actions/list-workflow-runs-for-repo",
     "checks/list-for-ref", "git/create-blob", "git/create-commit",
     "git/create-ref", "git/create-tree", "git/get-ref", "git/update-ref", "issues/add-labels",
@@ -35,7 +36,7 @@ EVENTS = (
     "workflow_dispatch", "repository_dispatch", "check_run", "check_suite", "pull_request_review_thread",
 )  # fmt: skip
 GRAPHQL_ROOTS = {
-    "Query": ("repository",),
+    "Query": ("repository", "viewer"),
     "Mutation": ("markPullRequestReadyForReview", "createCommitOnBranch"),
 }
 GRAPHQL_FIELDS = {
@@ -44,6 +45,7 @@ GRAPHQL_FIELDS = {
     "Issue": ("id", "comments"),
     "IssueCommentConnection": ("nodes", "pageInfo"),
     "IssueComment": ("id", "databaseId", "isMinimized", "lastEditedAt"),
+    "User": ("login", "databaseId"),
     "PageInfo": ("endCursor", "hasNextPage"),
     "MarkPullRequestReadyForReviewPayload": ("pullRequest", "clientMutationId"),
     "CreateCommitOnBranchPayload": ("commit", "clientMutationId"),

@@ -1,6 +1,8 @@
 """What the stand-in knows: accounts, one repository, its issues, pull requests, checks, tokens, and what goes wrong."""
 
+import base64
 import itertools
+import json
 import subprocess
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -56,6 +58,8 @@ class World:
         self.requests: list[tuple[str, str, int]] = []
         self.violations: list[str] = []
         self.limit = 5000
+        self.app: dict[str, Any] = {}
+        """An app that is installed here: its `id`, `bot`, the `permissions` it has, and the file of its public key."""
         self._bare()
         self.person("alice", 101, "write")
         self.person("mallory", 666, "read")
@@ -73,6 +77,25 @@ class World:
         """A token of an account with scopes such as `contents="write"`."""
         self.tokens[value] = {"login": login, "scopes": scopes}
         return value
+
+    def install(self, app: str, bot: str, public: Path, **permissions: str) -> None:
+        """Install an app on the repository."""
+        self.person(bot, 7_000, "none", "Bot")
+        del self.permissions[bot]
+        self.app = {"id": app, "bot": bot, "public": public, "permissions": permissions}
+
+    def speaks(self, word: str) -> bool:
+        """Whether a JSON web token is the app's own word, and now."""
+        head, _, signature = word.rpartition(".")
+        if not self.app or head.count(".") != 1:
+            return False
+        said = json.loads(_decoded(head.partition(".")[2]))
+        file = self.root / "signature"
+        file.write_bytes(_decoded(signature))
+        command = ["openssl", "dgst", "-sha256", "-verify", str(self.app["public"]), "-signature", str(file)]
+        good = subprocess.run(command, input=head.encode(), capture_output=True, check=False).returncode == 0
+        now = datetime.now(UTC).timestamp()
+        return good and said["iss"] == self.app["id"] and said["iat"] <= now < said["exp"] <= now + 600
 
     def issue(self, title: str, body: str, author: str = "alice", **more: Any) -> int:
         number = next(self.numbers)
@@ -127,6 +150,10 @@ class World:
         hook = self.git_dir / "hooks" / "pre-receive"
         hook.write_text(_HOOK)
         hook.chmod(0o755)  # noqa: S103
+
+
+def _decoded(text: str) -> bytes:
+    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
 
 
 _HOOK = """#!/bin/sh
