@@ -17,7 +17,10 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from harness.config import places
+from harness.events import ModelReplied
 from harness.journal import Journal, Record, State
+from harness.loop.replay import Replayed, replay
+from harness.loop.scene import recorded
 from harness.loop.tidy import tidy
 from tests.forked import Forked
 from tests.scripted import ScriptedServer
@@ -28,7 +31,7 @@ settings.load_profile("quick")
 ROOT = Path(__file__).parent.parent
 SAMPLE = ROOT / "demo" / "sample"
 GOAL = "parse_range() drops the last byte of an open-ended range"
-MAKER, CHECKER = "claude-sonnet-5-5", "claude-opus-5-5"
+MAKER, CHECKER, LIGHT = "claude-sonnet-5-5", "claude-opus-5-5", "claude-haiku-5-5"
 PROGRAM = [sys.executable, "-c", "from harness.cli import main; main()"]
 
 
@@ -106,6 +109,17 @@ class House:
     def state(self, run: str = "last") -> State:
         journal = self.journal
         return journal.state(journal.resolve(run))
+
+    def replay(self) -> list[Replayed]:
+        """Every run of the house, pursued again from its journal alone: each has to be the same to its end."""
+        scenes = [recorded(self.journal, self.home, run.run) for run in self.journal.runs()]
+        done = [replay(scene) for scene in scenes]
+        for one, scene in zip(done, scenes, strict=True):
+            assert one.difference is None, one
+            assert one.events == one.recorded
+            assert one.requests >= sum(isinstance(record.event, ModelReplied) for record in scene.records)
+        assert done
+        return done
 
     def branches(self) -> list[str]:
         return git(self.repo, "for-each-ref", "--format=%(refname:short)", "refs/heads/loopwright").split()
@@ -198,12 +212,17 @@ def _judge_once(made: House, journal: Path) -> None:
 
 
 @pytest.fixture
-def house(tmp_path: Path, warm_journal: Path) -> Iterator[House]:
-    """The sample repository with a home of its own that leaves nothing on the engine; its baseline is known."""
+def house(tmp_path: Path, warm_journal: Path, request: pytest.FixtureRequest) -> Iterator[House]:
+    """The sample repository with a home of its own that leaves nothing on the engine; its baseline is known.
+
+    What a test marked `replayed(shape)` has recorded is pursued once more as it ends, offline: see `test_replay`.
+    """
     made = sample(tmp_path)
     made.home.mkdir()
     shutil.copy(warm_journal, made.home / "journal.db")
     yield made
+    if request.node.get_closest_marker("replayed"):
+        made.replay()
     tidy(places(made.environ), made.journal, everything=True, days=None)
     made.journal.close()
 
@@ -248,8 +267,11 @@ def play(house: House) -> Iterator[Play]:
     """Start a scripted model for the house; it must never have seen a conversation that did not just grow."""
     servers: list[ScriptedServer] = []
 
-    def start(maker: list[Any], checker: list[Any] | None = None, **more: Any) -> ScriptedServer:
+    def start(
+        maker: list[Any], checker: list[Any] | None = None, light: list[Any] | None = None, **more: Any
+    ) -> ScriptedServer:
         script = {MAKER: maker, CHECKER: checker if checker is not None else [[verdict()]]}
+        script |= {LIGHT: light} if light is not None else {}
         server = ScriptedServer(script, **more)
         server.__enter__()
         servers.append(server)

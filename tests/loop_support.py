@@ -1,6 +1,9 @@
 """What the tests of the loop share: runs in this very process, which need not import the SDK each time."""
 
 import os
+import subprocess
+import time
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -8,13 +11,13 @@ import msgspec
 from harness.clean import Cleaner
 from harness.config import Places, places
 from harness.events import CandidateMade, DiffStat, Event, GateFinished, IterationFinished, RunFinished, RunParked
-from harness.goal import Criterion
+from harness.goal import Criterion, Limits
 from harness.journal import Iteration, Journal, State
 from harness.loop import Wish, begin, drive, plan, reopen
-from tests.conftest import CHECKER, GOAL, MAKER, House, git
+from tests.conftest import CHECKER, GOAL, LIGHT, MAKER, House, git
 from tests.scripted import ScriptedServer
 
-LIGHT, SPARE = "claude-haiku-5-5", "claude-opus-5"
+SPARE = "claude-opus-5"
 Script = dict[str, list[Any]]
 
 
@@ -50,10 +53,24 @@ class Rig:
             ready = begin(plan(wish, self.places, cleaner), self.places, journal, cleaner, log=lambda text: None)
             return drive(ready, journal)
 
-    def resume(self) -> RunFinished | RunParked:
-        """Go on with the newest run."""
+    def resume(self, **limits: int) -> RunFinished | RunParked:
+        """Go on with the newest run; `limits` are raised, or lowered."""
+        change: Callable[[Limits], Limits] | None = None
+        if limits:
+            change = lambda before: msgspec.structs.replace(before, **limits)  # noqa: E731
         with Journal(self.places.home / "journal.db", clean=Cleaner()) as journal:
-            return drive(reopen(journal.resolve("last"), self.places, journal, Cleaner()), journal)
+            return drive(reopen(journal.resolve("last"), self.places, journal, Cleaner(), change), journal)
+
+    def containers(self) -> str:
+        """What of the newest run stays on the engine: removal goes on for a moment after a sandbox was closed."""
+        label = f"label=loopwright.run={self.house.journal.resolve('last')}"
+        listed = ["docker", "ps", "-aq", "--filter", label]
+        for _ in range(100):
+            left = subprocess.run(listed, capture_output=True, text=True, check=True).stdout
+            if not left:
+                break
+            time.sleep(0.1)
+        return left
 
     def answer(self, answer: str, text: str = "") -> None:
         """A person's answer to the oldest question of the newest run."""
@@ -67,6 +84,12 @@ class Rig:
     @property
     def state(self) -> State:
         return self.house.state()
+
+    @property
+    def trips(self) -> list[tuple[str, int, int, str]]:
+        """The breakers that tripped, as a user is shown them."""
+        shown = self.house("show", "last", "--json").document["breakers"]
+        return [(trip["name"], trip["value"], trip["limit"], trip["unit"]) for trip in shown]
 
     def of(self, kind: type[Any]) -> list[Any]:
         return [event for event in self.events if isinstance(event, kind)]

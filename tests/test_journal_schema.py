@@ -130,7 +130,7 @@ def test_many_may_open_a_new_journal_at_once(tmp_path: Path) -> None:
 
     def begin(run: str) -> None:
         with Journal(path) as journal:
-            made.append(journal.create(run, created()).run)
+            made.append(journal.create(run, created())[0].run)
 
     threads = [threading.Thread(target=begin, args=(f"r{n}",)) for n in range(8)]
     for thread in threads:

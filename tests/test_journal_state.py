@@ -37,10 +37,10 @@ from harness.events import (
     Usage,
 )
 from harness.journal import Journal, Record, State, Summary, apply, by_model, by_role, cost, fold
+from harness.journal.folding import INERT
 from harness.journal.phase import Phase
 from harness.journal.schema import sql
 from harness.journal.snapshot import EVERY
-from harness.journal.state import INERT
 from harness.journal.summary import advance
 from tests.journal_support import ANY, created, finished, gate, iteration, open_run, same, turn
 

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
 import msgspec
 import pytest
@@ -32,24 +31,17 @@ from harness.loop.talk import missed
 from harness.models import Reply
 from sandboxes.base import Sandbox
 from tests.agent_support import FINISH, bash, begun, drained, held, opened_sandbox
-from tests.conftest import FIX, TEST, House, finish, step, tool, verdict
+from tests.conftest import FIX, TEST, finish, step, tool, verdict
 from tests.loop_support import CHECKER, LIGHT, MAKER, Rig, first_of
-from tests.models_support import credentials
 from tests.scripted import ScriptedServer, Step
 
-
-@pytest.fixture
-def rig(house: House, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Rig]:
-    credentials(monkeypatch, tmp_path)
-    monkeypatch.setenv("ANTHROPIC_BASE_URL", "")
-    rig = Rig(house)
-    yield rig
-    rig.close()
+pytest_plugins = ("tests.loop_fixtures",)
 
 
 LONG = {"input_tokens": 90_000, "cache_read_input_tokens": 0, "cache_creation_input_tokens": 0}
 
 
+@pytest.mark.replayed("an explorer, and a note that is handed over")
 def test_an_explorer_answers_and_a_note_is_handed_over(rig: Rig) -> None:
     ask = tool("explore", question="Where are open-ended ranges parsed?")
     note = "Goal state: not begun. Verified facts: parse.py:18 is wrong. Next step: subtract one."
@@ -81,6 +73,7 @@ def test_an_explorer_answers_and_a_note_is_handed_over(rig: Rig) -> None:
     assert {spend.role for spend in rig.state.accounts.spends} == {"maker", "explore", "checker"}
 
 
+@pytest.mark.replayed("an explorer that nobody plays")
 def test_an_explorer_that_nobody_plays_or_that_costs_too_much_is_an_answer_too(rig: Rig) -> None:
     ask = tool("explore", question="Where?")
     rig.play({MAKER: [[step(ask), step(FIX, TEST), step(finish())]], CHECKER: [[verdict()]]})
@@ -95,6 +88,7 @@ def finding(line: int, claim: str, severity: str = "blocking") -> dict[str, obje
     return {"severity": severity, "path": "httprange/parse.py", "line": line, "claim": claim}
 
 
+@pytest.mark.replayed("findings that are examined, two rounds of review")
 def test_findings_are_examined_and_criteria_judged_one_by_one(rig: Rig) -> None:
     wrong, right = finding(3, "THE FIRST CLAIM"), finding(18, "THE SECOND CLAIM")
     first = verdict("revise", "two things", [wrong, right], [{"id": "c1", "state": "not_met", "evidence": "no test"}])
@@ -135,6 +129,7 @@ def test_what_the_checker_leaves_out_is_not_verifiable() -> None:
     assert judged(Goal(text="x"), ()) == ()
 
 
+@pytest.mark.replayed("a path out of scope is asked about and allowed")
 def test_leaving_the_scope_twice_is_asked_about_and_allowed(rig: Rig) -> None:
     more = step(tool("bash", command="echo '# why' >> httprange/parse.py"))
     rig.play({MAKER: [[step(FIX), step(finish())], *[[more, step(finish())]] * 2], CHECKER: [[verdict()]]})

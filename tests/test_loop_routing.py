@@ -1,6 +1,5 @@
 """Routing: tiers, stand-ins at the boundaries of conversations, promotion, and what it all costs."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -22,22 +21,15 @@ from harness.goal import Goal
 from harness.journal import Journal
 from harness.loop.costs import bill
 from harness.models import ModelError, Router, load
-from tests.conftest import FIX, TEST, WRONG, House, edit, finish, step, tool, verdict
+from tests.conftest import FIX, TEST, WRONG, edit, finish, step, tool, verdict
 from tests.journal_support import created
 from tests.loop_support import CHECKER, LIGHT, MAKER, SPARE, Rig, first_of
-from tests.models_support import credentials
 from tests.scripted import Step
 
 MENDED = edit("int(first), size\n", "int(first), size - 1\n")
 
 
-@pytest.fixture
-def rig(house: House, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Rig]:
-    credentials(monkeypatch, tmp_path)
-    monkeypatch.setenv("ANTHROPIC_BASE_URL", "")
-    rig = Rig(house)
-    yield rig
-    rig.close()
+pytest_plugins = ("tests.loop_fixtures",)
 
 
 def failed(kind: str) -> ModelError:
@@ -85,6 +77,7 @@ def test_a_key_that_is_refused_here_may_hold_elsewhere(tmp_path: Path) -> None:
     assert models.instead(first, failed("auth"), models.tiers["mid"]) is not None
 
 
+@pytest.mark.replayed("stand-ins for a maker and a checker")
 def test_a_maker_and_a_checker_that_fail_give_way_between_conversations(rig: Rig) -> None:
     rig.house.detect()
     gone = Step(status=404, message="retired")
@@ -116,6 +109,7 @@ def test_a_maker_and_a_checker_that_fail_give_way_between_conversations(rig: Rig
     assert "started" in output
 
 
+@pytest.mark.replayed("nobody can be asked")
 def test_when_nobody_can_be_asked_the_first_reason_is_said(rig: Rig) -> None:
     rig.play({MAKER: [[Step(status=404, message="retired")]]})
     ended = rig.run()
@@ -124,6 +118,7 @@ def test_when_nobody_can_be_asked_the_first_reason_is_said(rig: Rig) -> None:
     assert "retired" in ended.reason
 
 
+@pytest.mark.replayed("a maker that is promoted")
 def test_a_maker_that_stalls_is_promoted_and_never_checks_itself(rig: Rig) -> None:
     rig.play(
         {
@@ -196,6 +191,8 @@ def test_models_are_listed_and_tried(rig: Rig) -> None:
     assert rig.house("models", "test", "gpt-9").code == 2
 
 
+@pytest.mark.replayed("a day's money, and the run before it")
+@pytest.mark.drills("money_per_day")
 def test_a_days_money_is_a_limit_over_all_runs(rig: Rig) -> None:
     rig.play({MAKER: [[step(FIX), step(finish())]] * 2, CHECKER: [[verdict()]] * 2})
     first = rig.run(ceiling={"usd_per_day": 2.0})

@@ -61,6 +61,7 @@ def words(server: Any, request: int) -> str:
     return msgspec.json.encode(server.requests[request].body["messages"][-1]).decode()
 
 
+@pytest.mark.replayed("words of a person, now and for the next iteration")
 def test_words_reach_the_next_request_or_the_next_iteration(house: House, play: Play) -> None:
     slow = step(FIX, delay_ms=1_500)
     server = play([[slow, step(finish())], [step(TEST), step(finish())]], [[verdict("revise", "no test")], [verdict()]])
@@ -77,6 +78,7 @@ def test_words_reach_the_next_request_or_the_next_iteration(house: House, play: 
     assert all(e.principal for e in heard)
 
 
+@pytest.mark.replayed("a pause")
 def test_a_pause_holds_the_run_between_two_steps_and_resume_lets_it_go(house: House, play: Play) -> None:
     server = play([[step(tool("bash", command="sleep 1")), step(FIX, TEST), step(finish())]])
     process = begun(house)
@@ -94,6 +96,7 @@ def test_a_pause_holds_the_run_between_two_steps_and_resume_lets_it_go(house: Ho
     assert isinstance(between[1], RunContinued)
 
 
+@pytest.mark.replayed("paused, stopped, resumed")
 def test_a_paused_run_can_be_stopped_and_taken_up_again(house: House, play: Play) -> None:
     server = play([[step(tool("bash", command="sleep 1")), step(FIX, TEST), step(finish())]])
     process = begun(house)
@@ -106,6 +109,7 @@ def test_a_paused_run_can_be_stopped_and_taken_up_again(house: House, play: Play
     assert house("resume", "last").code == 0
 
 
+@pytest.mark.replayed("a stop that was taken back")
 def test_a_stop_that_was_put_off_can_be_taken_back(house: House, play: Play) -> None:
     server = play([[step(tool("bash", command="sleep 1.5")), step(FIX, TEST), step(finish())]])
     process = begun(house)
@@ -135,6 +139,7 @@ TWICE = [[step(FIX), step(finish())], [step(TEST), step(finish())]]
 NO = verdict("revise", "I am not convinced")
 
 
+@pytest.mark.replayed("two rejections, a question, a reply")
 def test_two_rejections_park_the_run_and_an_answer_takes_it_on(house: House, play: Play) -> None:
     more = [step(tool("bash", command="echo '# why' >> httprange/parse.py")), step(finish())]
     server = play([*TWICE, more], [[NO], [NO], [verdict()]])
@@ -163,26 +168,24 @@ def test_two_rejections_park_the_run_and_an_answer_takes_it_on(house: House, pla
     assert house("answer", "last", "deny").code == 2
 
 
-@pytest.mark.parametrize("expired", [False, True])
-def test_a_denied_question_ends_the_run_and_so_does_one_that_nobody_answers(
-    house: House, play: Play, expired: bool
-) -> None:
+@pytest.mark.replayed("two rejections, a question, a no")
+def test_a_denied_question_ends_the_run(house: House, play: Play) -> None:
     play(TWICE, [[NO], [NO]])
-    hours = "0.0000001" if expired else "24"
-    house.home.joinpath("config.toml").write_text(f"[escalation]\nhours = {hours}\n")
     assert house.run().code == 6
-    if not expired:
-        assert house("answer", "last", "deny").code == 0
+    assert house("answer", "last", "deny").code == 0
     done = house("resume", "last", "--json")
     assert (done.code, done.document["outcome"]) == (1, "stuck")
-    assert [e.expired for e in until(house, len) if isinstance(e, QuestionAnswered)] == [expired]
+    assert [e.expired for e in until(house, len) if isinstance(e, QuestionAnswered)] == [False]
 
 
+@pytest.mark.replayed("two rejections, and no question")
+@pytest.mark.drills("review_rounds")
 def test_who_wants_no_questions_gets_none(house: House, play: Play) -> None:
     play(TWICE, [[NO], [NO]])
     house.home.joinpath("config.toml").write_text("[escalation]\nask = []\n")
     done = house.run()
     assert (done.code, done.document["outcome"]) == (1, "stuck")
+    assert done.document["breakers"] == [{"name": "review_rounds", "value": 2, "limit": 2, "unit": "rejections"}]
     assert not has(QuestionAsked)(until(house, len))
 
 

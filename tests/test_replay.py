@@ -1,5 +1,6 @@
 """Replay: runs of every shape, recorded with the real sandbox, come again offline: same bytes, same tree, same end."""
 
+import re
 import time
 import zipfile
 from collections.abc import Callable
@@ -14,7 +15,7 @@ from harness.events import CandidateMade, CommandReceived, ModelReplied, RunClai
 from harness.journal import Journal
 from harness.loop.replay import Replayed, replay
 from harness.loop.scene import recorded
-from tests.conftest import FIX, TEST, WRONG, House, Play, edit, finish, git, step, tool, verdict
+from tests.conftest import FIX, ROOT, TEST, WRONG, House, Play, edit, finish, git, step, tool, verdict
 
 BASH = lambda line, **more: tool("bash", command=line, **more)  # noqa: E731 - a word for a table
 RIGHT = edit("int(first), size\n", "int(first), size - 1\n")
@@ -24,6 +25,21 @@ SECRET = "AKIA" + "Q7" * 8
 BINARY = "head -c 3000 /dev/urandom; printf '\\033]0;x\\007\\342\\200\\256'; echo; echo " + SECRET
 
 SHAPES: dict[str, Shape] = {
+    "odd_replies": (
+        [[{"tools": [{"name": "bash", "partial": '{"command": "ls'}]}, {"text": "long", "stop_reason": "max_tokens"},
+          [{"status": 529}, step(BASH(BINARY))],
+          [{**step(BASH("true")), "cut_after": 3}, step(BASH("sleep 9", timeout_ms=300), tool("nope"))],
+          step(tool("read", file_path="httprange/parse.py"), tool("grep", pattern="size"), tool("glob", pattern="*")),
+          step(tool("background", command="echo up; sleep 99")),
+          step(tool("background", job=1), tool("background", job=1, kill=True), tool("background", job=2)),
+          step(tool("write", file_path="notes.txt", content="x\n")), step(FIX, TEST), DONE]], {},
+    ),
+    "refused_tree": (
+        [[step(BASH("ln -s /etc/passwd stolen && mkdir -p .git2/hooks && ln -s ../../.git/hooks h")), DONE],
+         [step(FIX, TEST), DONE]], {"checker": [[step(BASH("git diff HEAD~0; ls")), verdict()]]},
+    ),
+}  # fmt: skip
+FULL: dict[str, Shape] = {
     "green": ([[step(FIX, TEST), DONE]], {}),
     "red_then_green": ([[step(WRONG), DONE], [step(RIGHT, TEST), DONE]], {"detect": True}),
     "checker_says_no_then_yes": (
@@ -32,33 +48,21 @@ SHAPES: dict[str, Shape] = {
             "severity": "blocking", "path": "httprange/parse.py", "line": 18, "claim": "no test shows it"}])],
             [verdict()]]},
     ),
-    "checker_looks_first": ([[step(FIX), DONE]], {"checker": [[step(BASH("git diff HEAD~0; ls")), verdict()]]}),
     "checker_refuses": ([[step(FIX), DONE]], {"checker": [[{**verdict(), "stop_reason": "refusal"}]]}),
     "unreadable_verdict": ([[step(FIX), DONE]], {"checker": [[{"text": "fine!"}]], "args": ["--max-iterations", "1"]}),
     "blocked": ([[step(tool("blocked", reason="no grammar"))]], {}),
     "refused": ([[{"text": "I will not.", "stop_reason": "refusal"}]], {}),
-    "nothing_changed": ([[DONE]] * 6, {}),
     "oscillation": ([[step(WRONG), DONE], *[[step(BASH("true")), DONE]] * 5], {}),
-    "out_of_iterations": ([[step(WRONG), DONE]], {"args": ["--max-iterations", "1"]}),
     "out_of_money": ([{"steps": [step(BASH("date +%N"))], "repeat": 99}], {"args": ["--max-cost", "0.12"]}),
-    "malformed_call": ([[{"tools": [{"name": "bash", "partial": '{"command": "ls'}]}, step(FIX, TEST), DONE]], {}),
-    "cut_short": ([[{"text": "long", "stop_reason": "max_tokens"}, step(FIX, TEST), DONE]], {}),
-    "overloaded": ([[[{"status": 529}, step(FIX, TEST)], DONE]], {}),
-    "cut_stream": ([[[{**step(FIX, TEST), "cut_after": 3}, step(FIX, TEST)], DONE]], {}),
     "satisfied": ([[DONE]], {"detect": True, "args": ["--must-pass", "tests/test_parse.py::test_suffix"]}),
-    "foreign_output": ([[step(BASH(BINARY)), step(FIX, TEST), DONE]], {}),
-    "timeout_and_wrong_tool": ([[step(BASH("sleep 9", timeout_ms=300), tool("nope")), step(FIX, TEST), DONE]], {}),
-    "refused_tree": (
-        [[step(BASH("ln -s /etc/passwd stolen && mkdir -p .git2/hooks && ln -s ../../.git/hooks h")), DONE],
-         [step(FIX, TEST), DONE]], {},
-    ),
-    "look_and_write": (
-        [[step(tool("read", file_path="httprange/parse.py"), tool("grep", pattern="size"), tool("glob", pattern="*")),
-          step(tool("background", command="echo up; sleep 99")),
-          step(tool("background", job=1), tool("background", job=1, kill=True), tool("background", job=2)),
-          step(tool("write", file_path="notes.txt", content="x\n")), step(FIX, TEST), DONE]], {},
-    ),
 }  # fmt: skip
+"""Shapes whose like is replayed where it is recorded anyway (`replayed`): by themselves they come under soak."""
+
+
+def test_more_than_twenty_shapes_come_again() -> None:
+    texts = "".join(path.read_text() for path in (ROOT / "tests").glob("test_*.py"))
+    recorded_elsewhere = re.findall(r"^@pytest\.mark\.replayed\(\"(.+)\"\)$", texts, re.MULTILINE)
+    assert len({*recorded_elsewhere, *SHAPES}) > 24
 
 
 def again(house: House) -> Replayed:
@@ -71,18 +75,9 @@ def same(done: Replayed) -> Replayed:
     return done
 
 
-FULL = {
-    *("checker_looks_first", "checker_refuses", "unreadable_verdict", "refused", "nothing_changed"),
-    *("malformed_call", "cut_short", "overloaded", "satisfied", "out_of_iterations"),
-}
-"""Shapes whose like is among the others: they come again under soak."""
-
-
-@pytest.mark.parametrize(
-    "shape", [pytest.param(name, marks=pytest.mark.soak) if name in FULL else name for name in SHAPES]
-)
+@pytest.mark.parametrize("shape", [*SHAPES, *(pytest.param(name, marks=pytest.mark.soak) for name in FULL)])
 def test_a_recorded_run_comes_again(house: House, play: Play, shape: str) -> None:
-    maker, more = SHAPES[shape]
+    maker, more = (SHAPES | FULL)[shape]
     if more.get("detect"):
         house.detect()
     server = play(maker, more.get("checker"))
@@ -97,7 +92,7 @@ def test_a_recorded_run_comes_again(house: House, play: Play, shape: str) -> Non
     replies = [r for r in records if isinstance(r.event, ModelReplied)]
     assert len(replies) <= done.requests <= len(server.requests) == seen  # nobody was asked anew
     stored = b"".join(msgspec.json.encode(record) for record in records)
-    if shape == "foreign_output":
+    if shape == "odd_replies":
         assert SECRET.encode() not in b"".join(
             msgspec.json.encode(r) for r in records if not isinstance(r.event, ModelReplied | ToolStarted)
         )
@@ -130,24 +125,7 @@ def test_a_stopped_steered_and_resumed_run_comes_again(house: House, play: Play)
     assert same(again(house)).processes == 2
 
 
-def test_a_differing_request_is_reported_at_its_first_byte(
-    house: House, play: Play, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    play([[step(FIX, TEST), DONE]])
-    assert house.run().code == 0
-    import harness.loop.brief
-
-    monkeypatch.setattr(harness.loop.brief, "instructions", lambda files: instructions(files) + "<new/>")
-    found = again(house).difference
-    assert found is not None
-    assert found.byte > 0
-    assert f"maker.1 call 1 differs from byte {found.byte}" in found.what
-    assert "new" in found.now
-    assert "new" not in found.then
-    assert found.now.startswith(found.then[:20])
-
-
-def test_a_differing_command_is_reported(house: House, play: Play) -> None:
+def test_what_differs_is_reported_at_its_first_byte(house: House, play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
     play([[step(FIX, TEST), DONE]])
     assert house.run().code == 0
     scene = recorded(house.journal, house.home, house.journal.resolve("last"))
@@ -158,9 +136,20 @@ def test_a_differing_command_is_reported(house: House, play: Play) -> None:
             records[n] = msgspec.structs.replace(record, event=msgspec.structs.replace(record.event, wire=wire))
             break
     scene.records = tuple(records)
-    found = replay(scene).difference
+    command = replay(scene).difference
+    assert command is not None
+    assert "size - 9" in f"{command.now}{command.then}"
+
+    import harness.loop.brief
+
+    monkeypatch.setattr(harness.loop.brief, "instructions", lambda files: instructions(files) + "<new/>")
+    found = again(house).difference
     assert found is not None
-    assert "size - 9" in f"{found.now}{found.then}"
+    assert found.byte > 0
+    assert f"maker.1 call 1 differs from byte {found.byte}" in found.what
+    assert "new" in found.now
+    assert "new" not in found.then
+    assert found.now.startswith(found.then[:20])
 
 
 def test_an_archive_is_shown_audited_and_replayed_on_another_machine(house: House, play: Play, tmp_path: Path) -> None:

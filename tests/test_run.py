@@ -3,6 +3,7 @@
 import subprocess
 
 import msgspec
+import pytest
 
 from harness.config import places
 from harness.events import GateFinished, GateStarted, ModelRequested, VerdictGiven
@@ -83,11 +84,14 @@ def test_green_at_the_first_try_is_one_iteration(house: House, play: Play) -> No
     assert any("test_open_ended" in note and "proves" in note for note in proofs)
 
 
+@pytest.mark.replayed("claims without a change")
+@pytest.mark.drills("seen_tree")
 def test_a_claim_without_a_change_is_no_success(house: House, play: Play) -> None:
     play([[step(finish("everything is done and proven"))]] * 6)
     done = house.run()
     assert done.code == 1
     assert done.document["outcome"] == "stuck"
+    assert done.document["breakers"] == [{"name": "seen_tree", "value": 2, "limit": 2, "unit": "repeats"}]
     assert house.branches() == []
     assert not [r for r in house.records() if isinstance(r.event, VerdictGiven)]
 

@@ -58,7 +58,7 @@ def check_ceiling(config: Config, source: str, settings: Path) -> None:
 
 
 TOOLS = ("bash", "read", "grep", "glob", "background", "write", "edit", "explore")
-ASKABLE = ("checker", "scope", "host", "tool", "stuck")
+ASKABLE = ("checker", "scope", "host", "any_host", "tool", "stuck")
 
 
 def check_sense(config: Config, source: str) -> None:

@@ -139,7 +139,8 @@ class EscalationTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     """`[escalation]`: what a person is asked about before it ends the run, and how long an answer is waited for."""
 
     ask: tuple[str, ...] = ("checker", "scope", "host", "tool")
-    """Of `checker` (it turned down two green candidates), `scope`, `host`, `tool`, `stuck` (no progress)."""
+    """Of `checker` (it turned down two green candidates), `scope`, `host` (wanted in two iterations), `any_host` (as
+    soon as one is denied), `tool`, `stuck` (no progress)."""
     hours: float = 24.0
     """After that it counts as denied."""
 

@@ -15,10 +15,11 @@ from harness.journal.base import (
     Verified,
 )
 from harness.journal.cost import Accounts, Spend, by_model, by_role, cost
+from harness.journal.folding import apply, fold
 from harness.journal.iteration import Conversation, Iteration
 from harness.journal.phase import Phase
 from harness.journal.speech import Speech, Spoken, spoken
-from harness.journal.state import State, apply, fold
+from harness.journal.state import State
 from harness.journal.store import Journal
 from harness.journal.summary import Summary
 from harness.journal.timeline import line

@@ -1,6 +1,6 @@
 """What a run asks of people and they of it: open questions, answers, pausing and parking, as a fold."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from harness.events import (
     Event,
@@ -15,18 +15,19 @@ from harness.events import (
     RunPaused,
 )
 from harness.journal.base import Record
+from harness.journal.state import State
 
-if TYPE_CHECKING:
-    from harness.journal.state import State
+PLAIN = (0, 80, 443)
+"""Ports that a host's name alone means; any other is named with it."""
 
 
-def asked(state: "State", record: Record) -> dict[str, Any]:
+def asked(state: State, record: Record) -> dict[str, Any]:
     """The fields of the state that `record` changes because of a person, or for one."""
     match record.event:
         case QuestionAsked() | QuestionAnswered() as event:
             known = answered(state, event)
-            if isinstance(event, QuestionAnswered) and event.answer.startswith("allow") and _is_scope(state, event):
-                known["judged_anew"] = state.iterations[-1].n if state.iterations else 0
+            if isinstance(event, QuestionAnswered) and event.answer.startswith("allow"):
+                known |= _allowed(state, event)
             return {"questions": still_open(state.questions, event)} | known
         case RunPaused() as event if state.paused is None:
             return {"paused": event, "rested": record.ts}
@@ -36,17 +37,27 @@ def asked(state: "State", record: Record) -> dict[str, Any]:
             return {"parked": event, "sandboxes": (), "running": ()}
         case RunClaimed() | RunFinished():
             return {"parked": None, "paused": None, "rested": 0}
-        case HostDenied(host=host):
+        case HostDenied(host=host, port=port):
+            place = host if port in PLAIN else f"{host}:{port}"
             n = state.iterations[-1].n if state.iterations else 0
-            return {"denied": (*(d for d in state.denied if d != (host, n)), (host, n))}
+            return {"denied": (*(d for d in state.denied if d != (place, n)), (place, n))}
         case HostAllowed(host=host) if host not in state.allowed:
             return {"allowed": (*state.allowed, host)}
         case _:
             return {}
 
 
-def _is_scope(state: "State", event: QuestionAnswered) -> bool:
-    return any(q.question == event.question and q.kind == "scope" for q in state.questions)
+def _allowed(state: State, event: QuestionAnswered) -> dict[str, Any]:
+    """What an answer allows: a wider scope, or a host in the iteration under way or from here on."""
+    match next((q for q in state.questions if q.question == event.question), None):
+        case QuestionAsked(kind="scope"):
+            return {"judged_anew": state.iterations[-1].n if state.iterations else 0}
+        case QuestionAsked(kind="host", subject=host) if event.answer == "allow_once":
+            return {"once": (*state.once, (host, state.current))}
+        case QuestionAsked(kind="host", subject=host) if host not in state.allowed:
+            return {"allowed": (*state.allowed, host)}
+        case _:
+            return {}
 
 
 def still_open(questions: tuple[QuestionAsked, ...], event: Event) -> tuple[QuestionAsked, ...]:
@@ -60,7 +71,7 @@ def still_open(questions: tuple[QuestionAsked, ...], event: Event) -> tuple[Ques
             return questions
 
 
-def answered(state: "State", event: QuestionAsked | QuestionAnswered) -> dict[str, Any]:
+def answered(state: State, event: QuestionAsked | QuestionAnswered) -> dict[str, Any]:
     """Questions ever asked, and the answers by question: the first one counts."""
     if isinstance(event, QuestionAsked):
         return {"asked": (*state.asked, event)}

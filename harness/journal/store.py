@@ -25,8 +25,9 @@ from harness.journal.base import (
     Verified,
 )
 from harness.journal.database import Database
+from harness.journal.folding import fold
 from harness.journal.schema import sql
-from harness.journal.state import State, fold
+from harness.journal.state import State
 from harness.journal.summary import Summary, advance
 
 PAGE = 512
@@ -60,8 +61,9 @@ class Journal:
         """Let go of the file."""
         self._db.close()
 
-    def create(self, run: str, event: RunCreated) -> Record:
-        """Begin a run. Raises `RunExists` when the id is taken, ValueError when it is not fit to be one."""
+    def create(self, run: str, event: RunCreated, *more: Event) -> tuple[Record, ...]:
+        """Begin a run, with what is known of it from the start. Raises `RunExists` when the id is taken, ValueError
+        when it is not fit to be one."""
         if not RUN_ID.fullmatch(run) or run == "last":
             raise ValueError(f"not fit for a run's id: {run!r}")
         with self._db.writing() as db:
@@ -70,7 +72,7 @@ class Journal:
             ).fetchone()
             if row is None:
                 raise RunExists(run)
-            return self._chain(db, run, 0, row, (event,), None)[0]
+            return self._chain(db, run, 0, row, (event, *more), None)
 
     def claim(self, run: str, owner: str, limits: Limits | None = None) -> int:
         """Take the run for `owner` and return the new epoch; from here on the appends of older ones are refused.
@@ -185,18 +187,12 @@ class Journal:
 
     def post(self, run: str, kind: str, text: str = "", principal: str = "") -> int:
         """Write a command for the run and return its id. Raises `UnknownRun`."""
-        row = {
-            "run": run,
-            "now": _now(),
-            "kind": kind,
-            "text": self._clean(text),
-            "principal": self._clean(principal),
-        }
+        said = {"kind": kind, "text": self._clean(text), "principal": self._clean(principal)}
         with self._db.writing() as db:
             number = db.execute(sql()["next_command"], {"run": run}).fetchone()
             if number is None:
                 raise UnknownRun(run)
-            db.execute(sql()["add_command"], row | {"id": number[0]})
+            db.execute(sql()["add_command"], {"run": run, "now": _now(), "id": number[0], **said})
             return int(number[0])
 
     def commands(self, run: str, after: int = 0, limit: int | None = None) -> tuple[Command, ...]:

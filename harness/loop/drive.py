@@ -75,8 +75,8 @@ def drive(
                 run.speech.close()
 
     with ready.held, closing(run.speech), (supervise or _supervised)(run, journal):
-        for event in ready.opening:
-            store(event)
+        for record in ready.opening:
+            show(record)
         try:
             _drain(run, journal, store)
         except JournalError:  # taken over, or no room to write: whoever cannot store an event stops at once

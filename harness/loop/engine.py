@@ -66,7 +66,7 @@ def iteration(run: Run, n: int) -> Generator[Event, None, None]:
     candidate = worth_judging(run, n, stop)
     if candidate:
         yield from judge(run, candidate)
-    if stop and (stop.resumable or candidate is None):
+    if stop and (stop.resumable or candidate is None and not asks_about(run, stop)):
         raise stop
     if candidate and is_green(run, n) and not (stop and stop.outcome != "stuck"):
         yield from check(run, candidate)

@@ -45,9 +45,9 @@ def fork(journal: Journal, home: Path, run: str, iteration: int, note: str = "",
     for event in past:
         if isinstance(event, CandidateMade):
             store.keep(new, event.n, event.commit)
-    journal.create(new, msgspec.structs.replace(created, goal=goal, principal=principal or created.principal))
+    first = msgspec.structs.replace(created, goal=goal, principal=principal or created.principal)
     forked = RunForked(run=run, iteration=iteration, seq=last.seq, head=last.hash, note=note, principal=principal)
-    journal.append(new, 0, forked, *past)
+    journal.create(new, first, forked, *past)
     return new
 
 

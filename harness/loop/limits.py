@@ -9,6 +9,10 @@ from harness.loop.endings import Ended
 
 OUTSIDE = "out-of-scope"
 """The integrity gate's rule for a path that the goal's scope does not hold."""
+HINT = "sharpen the goal, or give a hint as a note: loopwright memory add"
+
+Tripped = tuple[str, int, int, str]
+"""A breaker, its value, its limit and their unit."""
 
 
 def between_iterations(state: State, limits: Limits) -> None:
@@ -27,12 +31,8 @@ def unchanged(done: Sequence[Iteration], limit: int) -> None:
     """The same failures `limit` iterations in a row are no progress."""
     last = [it.finished.fingerprint for it in done[-limit:] if it.finished and it.finished.fingerprint]
     if len(last) == limit and len(set(last)) == 1:
-        raise Ended(
-            "stuck",
-            f"the same failures after {limit} iterations",
-            UNPROVEN,
-            "sharpen the goal, or give a hint as a note: loopwright memory add",
-            tripped=("unchanged_failures", limit, limit, "iterations"),
+        raise _stuck(
+            f"the same failures after {limit} iterations", HINT, ("unchanged_failures", limit, limit, "iterations")
         )
 
 
@@ -41,13 +41,8 @@ def seen_trees(done: Sequence[Iteration]) -> None:
     trees = [it.candidate.tree for it in done if it.candidate]
     repeats = len(trees) - len(set(trees))
     if repeats >= 2:
-        raise Ended(
-            "stuck",
-            "the maker keeps coming back to trees that were judged before",
-            UNPROVEN,
-            "sharpen the goal, or give a hint as a note: loopwright memory add",
-            tripped=("seen_tree", repeats, 2, "repeats"),
-        )
+        why = "the maker keeps coming back to trees that were judged before"
+        raise _stuck(why, HINT, ("seen_tree", repeats, 2, "repeats"))
 
 
 def repetition(done: Sequence[Iteration]) -> None:
@@ -72,13 +67,11 @@ def scope_paths(done: Sequence[Iteration], limit: int = 2) -> None:
     ]
     paths = set.intersection(*outside) if len(outside) == limit else set()
     if paths:
-        raise Ended(
-            "blocked",
+        raise _blocked(
             f"the change needs paths outside of the goal's scope: {', '.join(sorted(paths)[:5])}",
-            BLOCKED,
             "widen scope.paths, or change the goal",
-            tripped=("scope_paths", limit, limit, "iterations"),
-            subject="\n".join(sorted(paths)[:10]),
+            ("scope_paths", limit, limit, "iterations"),
+            sorted(paths)[:10],
         )
 
 
@@ -86,47 +79,29 @@ def scope_hosts(denied: Sequence[tuple[str, int]], limit: int = 20) -> None:
     """Something in the sandbox that tries so many different hosts is looking for a way out."""
     hosts = {host for host, _ in denied}
     if len(hosts) >= limit:
-        raise Ended(
-            "blocked",
-            f"the sandbox tried {len(hosts)} hosts that the network policy does not name",
-            BLOCKED,
-            "read them with: loopwright log RUN",
-            tripped=("scope_hosts", len(hosts), limit, "hosts"),
-        )
+        why = f"the sandbox tried {len(hosts)} hosts that the network policy does not name"
+        raise _blocked(why, "read them with: loopwright log RUN", ("scope_hosts", len(hosts), limit, "hosts"))
 
 
 def repeats(detail: str, value: int, limit: int) -> Ended:
     """The maker came to a standstill inside a conversation."""
-    return Ended(
-        "stuck",
-        detail or "the maker repeats itself",
-        UNPROVEN,
-        "sharpen the goal, or give a hint as a note: loopwright memory add",
-        tripped=("repetition", value, limit, "calls"),
-    )
+    return _stuck(detail or "the maker repeats itself", HINT, ("repetition", value, limit, "calls"))
 
 
 def runaway(detail: str, value: int, limit: int) -> Ended:
     """A model that does not stop talking: replies cut at their limit in a row, or too many tokens of replies."""
     unit = "replies" if limit < 100 else "tokens"
-    return Ended(
-        "stuck",
-        detail or "the model does not stop talking",
-        UNPROVEN,
-        "use another model, or raise limits.output_tokens",
-        tripped=("output_runaway", value, limit, unit),
-    )
+    fix = "use another model, or raise limits.output_tokens"
+    return _stuck(detail or "the model does not stop talking", fix, ("output_runaway", value, limit, unit))
 
 
 def foreign_tools(detail: str, value: int, limit: int) -> Ended:
     """The maker keeps asking for tools that it does not have."""
-    return Ended(
-        "blocked",
+    return _blocked(
         detail or "the maker keeps calling tools that it does not have",
-        BLOCKED,
         "allow the tool in scope.tools, or change the goal",
-        tripped=("scope_tools", value, limit, "calls"),
-        subject="\n".join(part.strip() for part in detail.rpartition(":")[2].split(",")),
+        ("scope_tools", value, limit, "calls"),
+        [part.strip() for part in detail.rpartition(":")[2].split(",")],
     )
 
 
@@ -134,32 +109,28 @@ def review_rounds(done: Sequence[Iteration], limit: int = 2) -> None:
     """A checker that has said no `limit` times to green candidates will not be argued with any further."""
     rejections = sum(1 for it in done if it.finished and it.finished.green and not it.finished.accepted)
     if rejections >= limit:
-        raise Ended(
-            "stuck",
-            f"the checker turned down {rejections} green candidates",
-            UNPROVEN,
-            "read its findings with: loopwright show RUN",
-            tripped=("review_rounds", rejections, limit, "rejections"),
-        )
+        why = f"the checker turned down {rejections} green candidates"
+        fix = "read its findings with: loopwright show RUN"
+        raise _stuck(why, fix, ("review_rounds", rejections, limit, "rejections"))
 
 
 def iterations_used(limits: Limits) -> Ended:
     """The breaker of the outer loop itself."""
-    return Ended(
-        "exhausted",
-        f"no proof after {limits.iterations} iterations",
-        UNPROVEN,
-        "look at the best candidate with: loopwright diff RUN",
-        tripped=("iterations", limits.iterations, limits.iterations, "iterations"),
-    )
+    why, most = f"no proof after {limits.iterations} iterations", limits.iterations
+    fix = "look at the best candidate with: loopwright diff RUN"
+    return Ended("exhausted", why, UNPROVEN, fix, tripped=("iterations", most, most, "iterations"))
 
 
 def error_rate(percent: int, limit: int) -> Ended:
     """Too many of the last tool results were the environment's fault, not the maker's."""
-    return Ended(
-        "failed",
-        f"{percent} % of the last tool calls failed for reasons of the environment",
-        ENVIRONMENT,
-        "check with: loopwright doctor",
-        tripped=("error_rate", percent, limit, "percent"),
-    )
+    why = f"{percent} % of the last tool calls failed for reasons of the environment"
+    fix = "check with: loopwright doctor; then: loopwright resume RUN"
+    return Ended("failed", why, ENVIRONMENT, fix, tripped=("error_rate", percent, limit, "percent"))
+
+
+def _stuck(why: str, fix: str, tripped: Tripped) -> Ended:
+    return Ended("stuck", why, UNPROVEN, fix, tripped=tripped)
+
+
+def _blocked(why: str, fix: str, tripped: Tripped, subject: Sequence[str] = ()) -> Ended:
+    return Ended("blocked", why, BLOCKED, fix, tripped=tripped, subject="\n".join(subject))

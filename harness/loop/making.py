@@ -10,7 +10,7 @@ from harness.exits import BLOCKED, UNPROVEN
 from harness.loop.asking import tools_of
 from harness.loop.brief import first_message
 from harness.loop.closing import TREE_REFUSED
-from harness.loop.endings import Ended
+from harness.loop.endings import Ended, Parked
 from harness.loop.exchange import begin, begun, put, take
 from harness.loop.exploring import explore
 from harness.loop.handover import handover, turns_of
@@ -29,7 +29,10 @@ LIVES = 3
 
 
 def make(run: Run, n: int) -> Generator[Event, None, Ended | None]:
-    """Bring iteration `n` to its candidate. Returns what ended the run meanwhile, after salvaging the work tree."""
+    """Bring iteration `n` to its candidate. Returns what ended the run meanwhile, after salvaging the work tree.
+
+    Raises `Parked`, after salvaging it too.
+    """
     if (known := run.iteration(n)) and known.candidate and known.ending not in ("", *OVER):
         return stop_of(known.ending, known.detail, known.value, known.limit)
     if not known:
@@ -79,6 +82,7 @@ def _live(run: Run, n: int) -> Generator[Event, None, Ended | None]:
             put(sandbox, run.store, parent.commit if parent else run.base.commit, run.base.commit)
             begin(sandbox)
         stop: Ended | None = None
+        park: Parked | None = None
         try:
             ending = yield from _talks(run, n, sandbox, parent, anew=not kept)
             stop = stop_of(ending.kind, ending.text, ending.value, ending.limit)
@@ -86,12 +90,16 @@ def _live(run: Run, n: int) -> Generator[Event, None, Ended | None]:
             stop = run.ended_by(error)
         except Ended as cause:
             stop = cause
+        except Parked as question:
+            park = question
         run.cancel.busy.discard(sandbox.interrupt)  # whatever comes now, finished work is taken out first
         yield from _salvage(run, n, sandbox)
     finally:
         run.cancel.busy.discard(sandbox.interrupt)
         sandbox.close()
     yield SandboxClosed(sandbox=sandbox.id)
+    if park:
+        raise park
     return stop
 
 

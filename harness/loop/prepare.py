@@ -16,9 +16,9 @@ from gates import Rules
 from harness.clean import Cleaner
 from harness.config import Config, ConfigError, Places
 from harness.config.devcontainer import IMAGE
-from harness.events import Event, GateFinished, NotesInjected, RunCreated
+from harness.events import GateFinished, NotesInjected, Notice, RunCreated
 from harness.goal import MICRO, Limits
-from harness.journal import Journal, State
+from harness.journal import Journal, Record, State
 from harness.loop.plan import Plan, Settings
 from harness.loop.run import Run
 from harness.loop.surroundings import dockerfile, in_setup, pinned
@@ -46,8 +46,8 @@ class Ready(msgspec.Struct, frozen=True, kw_only=True):
 
     run: Run
     held: ExitStack
-    opening: tuple[Event, ...] = ()
-    """Facts to store before the loop begins."""
+    opening: tuple[Record, ...] = ()
+    """What was stored with the run's first event, to be shown."""
     resumed: bool = False
     limits: Limits | None = None
 
@@ -67,7 +67,10 @@ def begin(plan: Plan, places: Places, journal: Journal, clean: Cleaner, log: Cal
     run_id = "".join(secrets.choice(string.ascii_lowercase + string.digits) for _ in range(8))
     held = ExitStack()
     held.enter_context(journal.hold(run_id))
-    journal.create(
+    shelf = Shelf(places.home, plan.repository.id, clean)
+    known, notices = _shelved(shelf)
+    told = select(known, plan.goal)
+    _, *opening = journal.create(
         run_id,
         RunCreated(
             goal=plan.goal,
@@ -83,11 +86,14 @@ def begin(plan: Plan, places: Places, journal: Journal, clean: Cleaner, log: Cal
             settings=msgspec.json.encode(plan.settings).decode(),
             principal=principal(),
             catalog=catalog.dump(),
-            flaky=_flaky(places.home, plan, clean),
+            flaky=fingerprints(known),
         ),
+        *plan.notices,
+        *notices,
+        *_injected(told),
     )
-    run = _run(run_id, plan, image, router, engine, places, journal, clean)
-    return Ready(run=run, held=held, opening=(*plan.notices, *_injected(run)))
+    run = _run(run_id, plan, image, router, engine, shelf, told, journal, clean)
+    return Ready(run=run, held=held, opening=tuple(opening))
 
 
 def reopen(
@@ -127,10 +133,13 @@ def reopen(
         notices=(),
     )
     router = _router(settings.config, catalog or load(places.models), listen)
-    run = _run(run_id, plan, created.image, router, engine or engine_of(places), places, journal, clean, state)
+    shelf = Shelf(places.home, repository.id, clean)
+    known = {note.id: note for note in (_shelved(shelf)[0] if state.notes else ())}
+    told = tuple(known[id] for id in state.notes if id in known)
+    engine = engine or engine_of(places)
+    run = _run(run_id, plan, created.image, router, engine, shelf, told, journal, clean, state)
     run.words, run.later = unsaid(record.event for record in journal.read(run_id))
-    opening = _injected(run) if _untouched(state) else ()
-    return Ready(run=run, held=held, opening=opening, resumed=True, limits=raised)
+    return Ready(run=run, held=held, resumed=True, limits=raised)
 
 
 def engine_of(places: Places) -> sandboxes.Engine:
@@ -181,14 +190,14 @@ def _run(
     image: str,
     router: Router,
     engine: sandboxes.Engine,
-    places: Places,
+    shelf: Shelf,
+    notes: tuple[Note, ...],
     journal: Journal,
     clean: Cleaner,
     state: State | None = None,
 ) -> Run:
     state = state or journal.state(run_id)
     tape = Tape(clean.redact)
-    shelf = Shelf(places.home, plan.repository.id, clean)
     rules = Rules(
         scope=plan.goal.scope,
         protected=plan.settings.config.scope.protected,
@@ -215,7 +224,7 @@ def _run(
         ledger=Ledger(
             plan.goal.limits.micro_usd, plan.goal.limits.tokens, spent=state.cost, tokens=state.accounts.tokens
         ),
-        notes=_told(shelf, plan, state),
+        notes=notes,
         state=state,
         shelf=shelf,
         engine=Recorded(engine, tape),
@@ -230,32 +239,19 @@ def _run(
     return run
 
 
-def _flaky(home: Path, plan: Plan, clean: Cleaner) -> tuple[str, ...]:
-    """What earlier runs found flaky; nothing, where the notes cannot be read."""
+def _shelved(shelf: Shelf) -> tuple[tuple[Note, ...], tuple[Notice, ...]]:
+    """What is remembered of the repository; nothing and a notice, where it cannot be read."""
     try:
-        return fingerprints(Shelf(home, plan.repository.id, clean).load())
-    except MemoryFailed:
+        return shelf.load(), ()
+    except MemoryFailed as error:
+        return (), (Notice(what="the notes cannot be read", why=str(error)),)
+
+
+def _injected(notes: tuple[Note, ...]) -> tuple[NotesInjected, ...]:
+    if not notes:
         return ()
-
-
-def _told(shelf: Shelf, plan: Plan, state: State) -> tuple[Note, ...]:
-    """The notes that makers are told: those chosen when the run began, also after it is resumed."""
-    notes = shelf.load()
-    if _untouched(state):
-        return select(notes, plan.goal)
-    return tuple(note for note in notes if note.id in state.notes)
-
-
-def _untouched(state: State) -> bool:
-    """Whether nothing is stored but the run's creation and claims: what opens it was lost in a crash, if it was."""
-    return state.seq <= 1 + state.epoch
-
-
-def _injected(run: Run) -> tuple[NotesInjected, ...]:
-    if not run.notes:
-        return ()
-    told = msgspec.json.encode(run.notes).decode()
-    return (NotesInjected(notes=tuple(note.id for note in run.notes), told=told),)
+    told = msgspec.json.encode(notes).decode()
+    return (NotesInjected(notes=tuple(note.id for note in notes), told=told),)
 
 
 def principal() -> str:

@@ -5,56 +5,26 @@ clock and crashes come where they came then. Every event the loop yields has to 
 the very bytes that were sent; the first difference ends the replay and is reported.
 """
 
-import hashlib
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
-from typing import Any, NoReturn, cast
+from typing import cast
 
 import msgspec
 
-from harness.agent import Conversation
 from harness.clean import Cleaner
 from harness.config import Places
-from harness.events import (
-    BreakerTripped,
-    CandidateMade,
-    CommandReceived,
-    ConversationOpened,
-    Event,
-    GateFinished,
-    HostDenied,
-    ModelFailed,
-    ModelReplied,
-    ModelRequested,
-    NoteChecked,
-    RunClaimed,
-    SandboxUsed,
-    ServiceEnded,
-    ServiceStarted,
-    StopTaken,
-    Told,
-    ToolFinished,
-)
-from harness.goal import Limits
-from harness.journal import Command, Journal, Record, State, fold
-from harness.journal.codec import scrub
+from harness.events import RunClaimed
+from harness.journal import Journal, Record
 from harness.loop.drive import drive
-from harness.loop.endings import cause_of
+from harness.loop.player import Halt, Player, tag
 from harness.loop.prepare import reopen
-from harness.loop.run import Run
-from harness.loop.same import Difference, comparable, differing, first_byte
-from harness.loop.scene import Scene, Unhurried, set_clock
-from harness.loop.served import Desk, Served, ServedEngine
-from harness.models import Profile, Request, undump
-from harness.models.wire import body
+from harness.loop.same import Difference
+from harness.loop.scene import Scene, Unhurried
+from harness.loop.served import Served, ServedEngine
+from harness.models import undump
 from sandboxes import Engine
-
-SOFT = (ConversationOpened, ToolFinished, Told)
-"""What a model is told: a difference in it is reported at the first byte of the request that carries it."""
-CAUSED = ("question.answered", "host.allowed", "run.continued", "notice")
-"""What a command may lead to before the next one is acknowledged."""
 
 
 class Replayed(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,233 +46,54 @@ class Replayed(msgspec.Struct, frozen=True, kw_only=True):
     difference: Difference | None = None
 
 
-class Halt(BaseException):
-    """Leaves the replayed code from wherever it is. Without a difference: the process died here then."""
-
-    def __init__(self, difference: Difference | None = None) -> None:
-        super().__init__(difference)
-        self.difference = difference
-
-
 def replay(
     scene: Scene, clean: Cleaner | None = None, view: Callable[[Record], None] = lambda record: None
 ) -> Replayed:
     """Pursue the run of `scene` again. Raises `Unreplayable` when the journal does not hold what that takes."""
     with tempfile.TemporaryDirectory(prefix="loopwright-replay-") as directory:
-        player = Player(scene.staged(Path(directory)), clean or Cleaner())
-        return player.play(Path(directory), view)
-
-
-class Player:
-    """A journal that was written before: it takes the event that follows and no other, and says what came then."""
-
-    def __init__(self, scene: Scene, clean: Cleaner) -> None:
-        self._scene, self._clean = scene, clean
-        self.path = scene.repository.root / "journal.db"
-        self.records = [r for r in scene.records if not isinstance(r.event, SandboxUsed)]
-        # where it begins: what stands before the first process took it was there for that one, too
-        self.at = next((n for n, r in enumerate(self.records) if isinstance(r.event, RunClaimed)), 1)
-        self.requests = self.processes = 0
-        self.run: Run | None = None
-        self._talks: dict[str, Conversation] = {}
-        self._sent: tuple[ModelRequested, Request | None] | None = None
-        self._soft: Difference | None = None
-        self._state = fold(self.records[: self.at])
-        trees = (r.event.tree for r in scene.records if isinstance(r.event, CandidateMade))
-        self.desk = Desk(self, scene.repository, scene.created.base, trees)
-        for record in scene.records:
-            if isinstance(record.event, SandboxUsed):
-                used = record.event
-                self.desk.record(record.epoch, used.number, used.sandbox, used.calls)
-
-    def play(self, home: Path, view: Callable[[Record], None]) -> Replayed:
-        difference: Difference | None = None
+        home = Path(directory)
+        player = Player(scene.staged(home), clean or Cleaner())
+        difference = None
         try:
-            while self.at < len(self.records) and difference is None:
-                difference = self._process(home, view)
+            while player.at < len(player.records) and difference is None:
+                difference = _process(player, home, view)
         except Halt as halt:
             difference = halt.difference
-        if difference is None:
-            difference = self._soft
-        kept = self._state.best
-        finished = self._state.finished
-        return Replayed(
-            run=self._scene.run,
-            events=self.at,
-            recorded=len(self.records),
-            requests=self.requests,
-            calls=self.desk.served,
-            processes=self.processes,
-            outcome=finished.outcome if finished else "",
-            tree=kept.tree if kept else "",
-            difference=difference,
-        )
-
-    def _process(self, home: Path, view: Callable[[Record], None]) -> Difference | None:
-        """One process that pursued the run: to its end, or to where it died."""
-        claimed = self._next()
-        if not isinstance(claimed, RunClaimed):
-            return Difference(seq=self.records[self.at].seq, what="the run ended here", now="", then=tag(claimed))
-        self.processes += 1
-        catalog = undump(self._scene.created.catalog)
-        raised = claimed.limits
-        change = (lambda limits: raised) if raised is not None else None
-        ready = reopen(
-            self._scene.run,
-            Places(home, home / "config.toml", home / "models.toml"),
-            cast(Journal, self),
-            self._clean,
-            change,
-            engine=cast(Engine, ServedEngine(self.desk)),
-            catalog=catalog,
-            listen=lambda profile: Served(profile, self),
-        )
-        self.run = ready.run
-        ready.run.cancel = Unhurried()
-        self._scene.dress(ready.run, home)
-        opening = self._scene.opening(self.records[self.at].epoch) if self.processes == 1 else ready.opening
-        try:
-            drive(msgspec.structs.replace(ready, opening=opening), cast(Journal, self), view, lambda *_: nullcontext())
-        except Halt as halt:
-            return halt.difference
-        return None
-
-    # What the driver and the loop ask of a journal
-
-    def hold(self, run: str) -> AbstractContextManager[None]:
-        return nullcontext()
-
-    def claim(self, run: str, owner: str, limits: Limits | None = None) -> int:
-        record = self.records[self.at]
-        self._advance()
-        self.desk.epoch = record.epoch
-        return record.epoch
-
-    def state(self, run: str) -> State:
-        return self._state
-
-    def read(self, run: str, after: int = 0) -> Iterator[Record]:
-        done = self.records[self.at - 1].seq
-        return iter([record for record in self._scene.records if after < record.seq <= done])
-
-    def find(self, key: str) -> Event | None:
-        event = self._next()
-        known = isinstance(event, GateFinished | NoteChecked) and event.cached and event.key == key
-        return event if known else None
-
-    def spent(self, since: int) -> int:
-        """The day's money, where it ended the run: what the other runs of that day cost is not known here."""
-        if not (isinstance(failed := self._next(), ModelFailed) and failed.kind == "not_sent"):
-            return 0
-        events = (record.event for record in self.records[self.at :])
-        return next((e.value for e in events if isinstance(e, BreakerTripped) and e.name == "money_per_day"), 0)
-
-    def commands(self, run: str, after: int, limit: int | None = None) -> tuple[Command, ...]:
-        found = []
-        for record in self.records[self.at :]:
-            event = record.event
-            if isinstance(event, CommandReceived):
-                found.append(Command(event.command, run, record.ts, event.principal, event.kind, event.text))
-            elif tag(event) not in CAUSED:
-                break
-        return tuple(found)
-
-    def append(self, run: str, epoch: int, *events: Event) -> tuple[Record, ...]:
-        return tuple(self._match(event) for event in events if not isinstance(event, SandboxUsed))
-
-    # Keeping step
-
-    def _next(self) -> Event | None:
-        return self.records[self.at].event if self.at < len(self.records) else None
-
-    def _match(self, event: Event) -> Record:
-        expected = self._next()
-        if expected is None or isinstance(expected, RunClaimed):
-            self.lost("the run goes on", "it had ended, or died, here", tag(event))
-        record = self.records[self.at]
-        now, then = comparable(scrub(event, self._clean)), comparable(expected)
-        if now != then:
-            found = differing(record.seq, tag(expected), now, then)
-            # once a text differs so does what its request reserves: the request itself will tell
-            soft = (*SOFT, ModelRequested) if self._soft else SOFT
-            if not (isinstance(expected, soft) and type(event) is type(expected)):
-                raise Halt(self._soft or found)
-            self._soft = self._soft or found
-        self._hear(record, event)
-        self._advance()
-        return record
-
-    def _hear(self, record: Record, live: Event) -> None:
-        """Keep the conversations as they were then, from the recorded events alone."""
-        event = record.event
-        if isinstance(event, ConversationOpened):
-            self._talks[event.conversation] = Conversation(event)
-        elif (talk := self._talks.get(getattr(event, "conversation", ""))) is not None:
-            talk.apply(event)
-            if isinstance(event, ModelRequested):
-                self._sent = event, _request(talk, event)
-
-    def _advance(self) -> None:
-        self._state = fold(self.records[self.at : self.at + 1], self._state)
-        self.at += 1
-        if self.run is not None:
-            self._stimulate(self.run)
-
-    def _stimulate(self, run: Run) -> None:
-        """What came from outside after this event, and the time it was."""
-        coming = self._next()
-        if isinstance(coming, StopTaken) and isinstance(run.cancel, Unhurried):
-            run.cancel.plan(cause_of(coming), within=coming.within)
-        timed = isinstance(coming, StopTaken) or (isinstance(coming, Told) and coming.why == "wrap_up")
-        wait = self.records[self.at].ts - self.records[self.at - 1].ts if timed else 0
-        set_clock(run, self._state, wait)
-
-    def lost(self, what: str, why: str, *detail: str) -> NoReturn:
-        coming = self._next()
-        if isinstance(coming, RunClaimed):
-            raise Halt()  # the process died before it could store what came of this
-        seq = self.records[min(self.at, len(self.records) - 1)].seq
-        then = f"{why}; next came {tag(coming)}" if coming else why
-        raise Halt(self._soft or Difference(seq=seq, what=what, now=" ".join(detail), then=then))
-
-    def news(self) -> bool:
-        return isinstance(self._next(), HostDenied | ServiceStarted | ServiceEnded)
-
-    def heard(self, profile: Profile, request: Request) -> ModelReplied | ModelFailed:
-        if self._sent is None:
-            self.lost("a model is asked", "it was not then")
-        sent, then = self._sent
-        self._compare(profile, request, sent, then)
-        for record in self.records[self.at :]:
-            match record.event:
-                case ModelReplied(conversation=sent.conversation, call=sent.call) as replied:
-                    return replied
-                case ModelFailed(conversation=sent.conversation, call=sent.call, attempt=sent.attempt) as failed:
-                    return failed
-                case RunClaimed():
-                    break
-        return self.lost("a model is asked", "no answer came", f"{sent.conversation} call {sent.call}")
-
-    def _compare(self, profile: Profile, request: Request, sent: ModelRequested, then: Request | None) -> None:
-        now = body(profile, request)
-        if then is not None and (was := body(profile, then)) != now:
-            raise Halt(first_byte(self.records[self.at - 1].seq, sent, now, was))
-        if sent.request and hashlib.sha256(now).hexdigest() != sent.request:
-            what = f"the request {sent.conversation} call {sent.call}"
-            why = f"the body that was sent had the digest {sent.request[:16]}: the code that writes it has changed"
-            raise Halt(Difference(seq=self.records[self.at - 1].seq, what=what, now="", then=why))
-        self.requests += 1
+    kept, finished = player.folded.best, player.folded.finished
+    return Replayed(
+        run=scene.run,
+        events=player.at,
+        recorded=len(player.records),
+        requests=player.requests,
+        calls=player.desk.served,
+        processes=sum(isinstance(record.event, RunClaimed) for record in player.records[: player.at]),
+        outcome=finished.outcome if finished else "",
+        tree=kept.tree if kept else "",
+        difference=difference or player.soft,
+    )
 
 
-def _request(talk: Conversation, sent: ModelRequested) -> Request | None:
-    """The request as the journal tells it; None for a journal that does not know its length limit."""
-    if not sent.params:
-        return None
-    given: dict[str, Any] = msgspec.json.decode(sent.params)
-    request = talk.request(given["max_tokens"], given["schema"])
-    return msgspec.structs.replace(request, effort=given["effort"])
-
-
-def tag(event: Event | None) -> str:
-    """An event's name in the journal."""
-    return str(type(event).__struct_config__.tag) if event is not None else "nothing"
+def _process(player: Player, home: Path, view: Callable[[Record], None]) -> Difference | None:
+    """One process that pursued the run: to its end, or to where it died."""
+    claimed = player.next()
+    if not isinstance(claimed, RunClaimed):
+        return Difference(seq=player.records[player.at].seq, what="the run ended here", now="", then=tag(claimed))
+    raised = claimed.limits
+    ready = reopen(
+        player.scene.run,
+        Places(home, home / "config.toml", home / "models.toml"),
+        cast(Journal, player),
+        player.clean,
+        (lambda limits: raised) if raised is not None else None,
+        engine=cast(Engine, ServedEngine(player.desk)),
+        catalog=undump(player.scene.created.catalog),
+        listen=lambda profile: Served(profile, player),
+    )
+    player.run = ready.run
+    ready.run.cancel = Unhurried()
+    player.scene.dress(ready.run, home)
+    try:
+        drive(ready, cast(Journal, player), view, lambda *_: nullcontext())
+    except Halt as halt:
+        return halt.difference
+    return None

@@ -172,8 +172,12 @@ class Run:
             run=self.id,
             purpose=purpose,
             workspace=workspace,
-            allow=in_run(table, self.state.allowed) if purpose == "maker" else None,
+            allow=in_run(table, self._allowed()) if purpose == "maker" else None,
         )
+
+    def _allowed(self) -> tuple[str, ...]:
+        """The hosts that people have allowed, as it stands now."""
+        return (*self.state.allowed, *(host for host, n in self.state.once if n == self.state.current))
 
     def sandbox(self, purpose: str, workspace: str | None = None) -> Generator[Event, None, Sandbox]:
         """Open a sandbox, tell the journal, and have it interrupted when the run is cancelled."""

@@ -12,11 +12,8 @@ from harness.events import (
     BranchIntended,
     CandidateMade,
     Event,
-    IterationStarted,
-    NoteChecked,
     NoteDropped,
     NotesInjected,
-    Notice,
     RunClaimed,
     RunCreated,
 )
@@ -73,7 +70,7 @@ class Scene:
         run._seed = directory  # no container is ever mounted on it
         shelf = Remembered(record.event for record in self.records)
         run.shelf = cast(Shelf, shelf)
-        run.notes = tuple(note for id in (run.state.notes or self._first()) for note in shelf.load() if note.id == id)
+        run.notes = tuple(note for id in run.state.notes for note in shelf.load() if note.id == id)
         for record in self.records:
             if isinstance(record.event, BranchIntended):
                 run.branch = record.event.branch
@@ -86,26 +83,6 @@ class Scene:
                     yield made
                 case RunClaimed():
                     return
-
-    def _first(self) -> tuple[str, ...]:
-        """The notes that were chosen when the run began: before anything was judged."""
-        for record in self.records:
-            match record.event:
-                case NotesInjected(notes=notes):
-                    return notes
-                case NoteChecked() | NoteDropped() | IterationStarted():
-                    break
-        return ()
-
-    def opening(self, epoch: int) -> tuple[Event, ...]:
-        """What was told before the loop began."""
-        said: list[Event] = []
-        claimed = next(n for n, record in enumerate(self.records) if isinstance(record.event, RunClaimed))
-        for record in self.records[claimed + 1 :]:
-            if not isinstance(record.event, Notice | NotesInjected) or record.epoch != epoch:
-                break
-            said.append(record.event)
-        return tuple(said)
 
 
 def recorded(journal: Journal, home: Path, run: str) -> Scene:

@@ -74,6 +74,12 @@ def wrong_host(entry: str) -> str:
     return ""
 
 
+def covered(table: SandboxTable, entry: str) -> bool:
+    """Whether the configuration names the host of an entry."""
+    name, _, port = entry.partition(":")
+    return any(parse(rule).allows(name, int(port or 443)) for rule in table.network.allow)
+
+
 def services(table: SandboxTable) -> tuple[Service, ...]:
     """The services as the sandboxes want them."""
     return tuple(

@@ -7,12 +7,13 @@ import msgspec
 
 from harness.agent import Conversation, Ending, Toolbox, TurnLimits, prompt, replay, turns
 from harness.events import ConversationEnded, Event, Notice, Role
+from harness.loop.asking import denied
 from harness.loop.endings import Ended
 from harness.loop.routing import apart, profiles
 from harness.loop.run import Run
 from harness.models import Ledger, ModelError, Reply, Request, Slice, Voice, ask
 
-OVER = ("unreachable", "handover", "context")
+OVER = ("unreachable", "handover", "context", "error_rate")
 """Endings after which another conversation goes on in the place of this one."""
 PATIENCE = 4
 """Attempts of a call before another model takes over, where there is one."""
@@ -106,6 +107,8 @@ def _held(
     spare = len(profiles(run, role, 0)) > 1
 
     def say(request: Request, call: int) -> Generator[Event, None, Reply]:
+        if role == "maker":
+            yield from denied(run)
         before = conversation.usage.prompt if conversation.usage else 0
         reply = yield from ask(
             voice.model,

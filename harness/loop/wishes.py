@@ -12,6 +12,7 @@ from harness.events import (
     IterationStarted,
     Notice,
     QuestionAnswered,
+    QuestionAsked,
     RunContinued,
     RunPaused,
     ShellClosed,
@@ -95,10 +96,20 @@ def due(command: Command) -> bool:
     return time.time_ns() // 1000 >= command.ts + int(command.text) * MICRO
 
 
+def said_of(question: QuestionAsked | None, answer: str, text: str = "") -> str:
+    """What the maker is told of an answer: a person's words, and whether it may reach a host that was denied."""
+    if question is None or question.kind != "host":
+        return text
+    may = {"allow_once": "may be reached in this iteration", "allow_run": "may be reached from now on"}
+    what = may.get(answer, "stays out of reach: do without it, and do not try again")
+    return f"{question.subject} {what}. {text}".strip()
+
+
 def unsaid(events: Iterable[Event]) -> tuple[list[str], list[str]]:
     """What people wanted said to the maker and was not said yet: now, and from the next iteration on."""
     now: list[tuple[int, str]] = []
     later: list[tuple[int, str]] = []
+    asked: dict[str, QuestionAsked] = {}
     for event in events:
         match event:
             case CommandReceived(kind="steer"):
@@ -107,8 +118,10 @@ def unsaid(events: Iterable[Event]) -> tuple[list[str], list[str]]:
                 later.append((event.command, event.text))
             case CommandReceived(kind="withdraw"):
                 now, later = ([row for row in rows if str(row[0]) != event.text] for rows in (now, later))
-            case QuestionAnswered() if event.text:
-                now.append((0, event.text))
+            case QuestionAsked():
+                asked[event.question] = event
+            case QuestionAnswered() if said := said_of(asked.get(event.question), event.answer, event.text):
+                now.append((0, said))
             case IterationStarted():
                 now, later = now + later, []
             case Told(why="steer"):
@@ -180,8 +193,8 @@ def _answered(run: Run, command: Command) -> Iterator[Event]:
         options = ", ".join(question.options)
         yield Notice(what=f"{reply.answer!r} answers {question.question} with none of its options", fix=options)
         return
-    if reply.text:
-        run.words.append(reply.text)
+    if said := said_of(question, reply.answer, reply.text):
+        run.words.append(said)
     yield QuestionAnswered(
         question=question.question,
         answer=reply.answer,
