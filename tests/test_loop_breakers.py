@@ -15,7 +15,7 @@ pytest_plugins = ("tests.loop_fixtures",)
 TRUE = step(tool("bash", command="true"))
 LONG = {"text": "and on, and on", "stop_reason": "max_tokens"}
 MALFORMED = {"tools": [{"name": "bash", "partial": '{"command": "ls'}] * 20}
-SLOW = {**TRUE, "delay_ms": 60_000}
+SILENT = {**TRUE, "hang_after": 0}
 
 
 def ended(how: RunFinished | RunParked) -> tuple[str, int]:
@@ -27,8 +27,8 @@ def ended(how: RunFinished | RunParked) -> tuple[str, int]:
 @pytest.mark.replayed("tokens, money, time, errors and repetition, each taken on with more")
 @pytest.mark.drills("tokens", "money", "wall_clock", "error_rate", "repetition")
 def test_a_run_that_meets_one_limit_after_the_other(rig: Rig) -> None:
-    waits = ["a reply that takes a minute"]
-    server = rig.play({MAKER: [[lambda ask: msgspec.convert(SLOW if waits else MALFORMED, Step)], [TRUE] * 9]})
+    waits = ["a reply that never comes"]
+    server = rig.play({MAKER: [[lambda ask: msgspec.convert(SILENT if waits else MALFORMED, Step)], [TRUE] * 9]})
     assert ended(rig.run(limits={"tokens": 1_000})) == ("exhausted", 5)
     assert ended(rig.resume(tokens=10**7, micro_usd=1_000)) == ("exhausted", 5)
     assert server.requests == []  # what could pass a limit is never sent

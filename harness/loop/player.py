@@ -153,15 +153,17 @@ class Player:
 
     def _advance(self) -> None:
         self.folded = fold(self.records[self.at : self.at + 1], self.folded)
-        self.at += 1
+        event, self.at = self.records[self.at].event, self.at + 1
         if self.run is not None:
-            self._stimulate(self.run)
+            self._stimulate(self.run, event)
 
-    def _stimulate(self, run: Run) -> None:
+    def _stimulate(self, run: Run, event: Event) -> None:
         """What came from outside after this event, and the time it was."""
         coming = self.next()
-        if isinstance(coming, StopTaken) and isinstance(run.cancel, Unhurried):
-            run.cancel.plan(cause_of(coming), within=coming.within)
+        if isinstance(run.cancel, Unhurried):
+            run.cancel.last = isinstance(event, ModelFailed) and event.retry_micros is None
+            if isinstance(coming, StopTaken):
+                run.cancel.plan(cause_of(coming), within=coming.within)
         timed = isinstance(coming, StopTaken) or (isinstance(coming, Told) and coming.why == "wrap_up")
         wait = self.records[self.at].ts - self.records[self.at - 1].ts if timed else 0
         set_clock(run, self.folded, wait)

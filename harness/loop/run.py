@@ -126,6 +126,11 @@ class Run:
         idle = time.monotonic() - resting if resting is not None else 0.0
         return self.started + idle + self.goal.limits.seconds
 
+    @property
+    def late(self) -> bool:
+        """Whether the wall-clock breaker is to trip."""
+        return time.monotonic() >= self.deadline
+
     def light(self) -> Voice | None:
         """The model for small work, where there is one; a run that has asked nobody so far has none to do."""
         return None if not self.state.turns else self.router.choose(self.router.tiers["light"])
@@ -143,7 +148,7 @@ class Run:
 
     def ended_by(self, error: ModelError | OverBudget | SandboxError | RepoError | OSError) -> Ended:
         """What ended the run: the wish to stop or the clock, which make other things fail, before the error itself."""
-        if time.monotonic() >= self.deadline:
+        if self.late:
             self.cancel.set(out_of_time(int(time.monotonic() - self.started), self.goal.limits.seconds))
         return self.cancel.take(within=True) or ending_of(error)
 

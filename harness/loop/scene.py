@@ -116,6 +116,8 @@ class Unhurried(Cancel):
     """Wishes to stop that come when the journal says so; nobody sleeps."""
 
     inside: bool = False
+    last: bool = False
+    """No attempt followed the one that has just failed."""
 
     def plan(self, cause: Ended, *, within: bool) -> None:
         """The run is stopped after this event: between it and the next, or by what fails on the way there."""
@@ -126,7 +128,7 @@ class Unhurried(Cancel):
         return None if self.inside and not within else super().take(within=within)
 
     def wait(self, seconds: float) -> bool:
-        return self.flag.is_set()
+        return self.last or self.flag.is_set()
 
 
 class Remembered:

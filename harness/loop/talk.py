@@ -51,7 +51,8 @@ def converse(
         try:
             return (yield from _held(run, role, place, bool(known), first, toolbox, voice, schema, limits, ledger))
         except ModelError as error:
-            other = run.router.instead(voice, error, who, apart(run, role)) if run.cancel.cause is None else None
+            stands = run.cancel.cause is None and not run.late  # else it is no fault of the model's
+            other = run.router.instead(voice, error, who, apart(run, role)) if stands else None
             first_error = first_error or error
             if other is None:  # what is wrong with the preferred model is what a person has to mend
                 raise first_error from None
