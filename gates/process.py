@@ -6,13 +6,13 @@ import secrets
 import shlex
 import time
 from collections.abc import Mapping, Sequence
-from importlib.resources import files
 from typing import Literal
 
 import msgspec
 
 from gates import account
 from gates.base import Failure
+from gates.inside import witness
 from sandboxes.base import WORKSPACE, FileRefused, Result, Sandbox
 
 START = 'exec "$(command -v python || command -v python3)" "$@"'
@@ -139,7 +139,7 @@ class Process:
 
     def _run(self, how: Invocation, args: Sequence[str], select: Sequence[str]) -> Result:
         program = f"{self.path}/{self.name}.py"
-        self._sandbox.write(program, files("gates.inside").joinpath("witness.py").read_bytes())
+        self._sandbox.write(program, witness())
         self._sandbox.write(f"{self.path}/pytest.ini", b"[pytest]\n")
         config = f"{how.root}/{how.config}" if how.config else f"{self.path}/pytest.ini"
         options = [

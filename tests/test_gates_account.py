@@ -1,5 +1,6 @@
 """What a run told: read whole and in order, or not at all."""
 
+import ast
 import json
 from typing import Any
 
@@ -8,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gates.account import Account, read
+from gates.inside import witness
 
 TOLD: list[dict[str, Any]] = [
     {"t": "hello", "pytest": "9.0.0"},
@@ -91,3 +93,13 @@ def test_what_raised_cannot_have_passed(raised: dict[str, str], outcomes: list[s
     test = {**TOLD[4], "raised": raised, "reports": [["call", outcome, "", ""] for outcome in outcomes]}
     (found,) = read(written([*TOLD[:3], test, TOLD[-1]])).tests
     assert found.whitewashed is whitewashed
+
+
+def test_the_parts_of_the_witness_make_one_program_that_needs_nothing_of_ours() -> None:
+    tree = ast.parse(witness(), feature_version=(3, 8))
+    defined = [node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef)]
+    defined += [node.id for each in tree.body if isinstance(each, ast.Assign) for node in each.targets]  # type: ignore[attr-defined]
+    assert len(defined) == len(set(defined)) > 20
+    imported = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+    imported |= {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    assert not {name for name in imported if name.split(".")[0] in ("gates", "sandboxes", "harness", "")}

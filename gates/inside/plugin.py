@@ -1,0 +1,128 @@
+"""The plugin of pytest: it tells of each test what it raised and what was reported of it."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+from gates.inside.controls import code_of, double, is_required
+from gates.inside.saying import FILE, plain
+
+CHUNK = 500
+"""Node ids in one record."""
+DRAWN = 8
+"""Tests that are controlled besides the required ones, drawn by lot."""
+HOOKS = (
+    *("pytest_runtest_protocol", "pytest_runtest_setup", "pytest_runtest_call", "pytest_runtest_teardown"),
+    *("pytest_pyfunc_call", "pytest_runtest_makereport", "pytest_runtest_logreport", "pytest_sessionfinish"),
+)
+"""What decides how a test comes out, and who is told."""
+
+
+def witness(say: Any, required: frozenset[str]) -> Any:
+    """The plugin: it changes nothing but that controls are run, and that all tests run in this process."""
+    import pytest
+    from _pytest.runner import runtestprotocol
+
+    draw = random.SystemRandom().sample
+    numbers: dict[Any, int] = {}
+    codes: dict[Any, Any] = {}
+    chosen: set[Any] = set()
+    hooks: list[tuple[Any, Any]] = []
+    raised: dict[str, str] = {}
+    reports: list[tuple[str, str, str, str]] = []
+    swapped: list[bool] = []
+    state = {"control": False}
+
+    def control(item: Any, name: str) -> None:
+        """A test that fails, under the name of a real one; no fixture is set up for it."""
+        state["control"], said = True, "broken"
+        try:
+            twin = double(pytest, item, name)
+            found = runtestprotocol(twin, log=False, nextitem=item if item is not twin.parent else None)
+            said = "failed" if any(report.failed for report in found) else "passed"
+        except Exception as error:
+            said = f"broken: {error!r}"[:300]
+        finally:
+            state["control"] = False
+        say("control", id=plain(name), state=said)
+
+    class Witness:
+        @pytest.hookimpl(tryfirst=True)
+        def pytest_configure(self, config: Any) -> None:
+            for name, off in (("numprocesses", 0), ("dist", "no"), ("tx", [])):  # xdist: other processes tell nothing
+                if hasattr(config.option, name):
+                    setattr(config.option, name, off)
+
+        def pytest_collectreport(self, report: Any) -> None:
+            if report.failed:
+                say("broken", id=plain(report.nodeid), text=plain(str(report.longrepr)))
+
+        @pytest.hookimpl(trylast=True)
+        def pytest_collection_finish(self, session: Any) -> None:
+            items = list(session.items)
+            numbers.update((item, n) for n, item in enumerate(items))
+            for start in range(0, len(items), CHUNK):
+                say("ids", ids=[plain(item.nodeid) for item in items[start : start + CHUNK]])
+            if session.config.option.collectonly:
+                return
+            codes.update((item, code_of(item)) for item in items)
+            relay = session.config.hook
+            hooks[:] = [(impl, impl.function) for name in HOOKS for impl in getattr(relay, name).get_hookimpls()]
+            fit = [item for item in items if not any(item.iter_markers(n) for n in ("xfail", "skip", "skipif"))]
+            wanted = [item for item in fit if is_required(item.nodeid, required)][:50]
+            fit = [item for item in fit if item not in wanted]
+            chosen.update(wanted + draw(fit, min(DRAWN, len(fit))))
+
+        @pytest.hookimpl(hookwrapper=True, tryfirst=True)
+        def pytest_runtest_protocol(self, item: Any) -> Any:
+            if item in chosen:
+                control(item, item.nodeid)
+            raised.clear()
+            reports.clear()
+            swapped.clear()
+            yield
+            swapped.append(any(impl.function is not function for impl, function in hooks))
+            if item in numbers:
+                say("test", n=numbers[item], raised=dict(raised), reports=list(reports), swapped=any(swapped))
+
+        @pytest.hookimpl(hookwrapper=True, tryfirst=True)
+        def pytest_runtest_setup(self) -> Any:
+            note("setup", (yield))
+
+        @pytest.hookimpl(hookwrapper=True, tryfirst=True)
+        def pytest_runtest_call(self, item: Any) -> Any:
+            swapped.append(item in codes and code_of(item) is not codes[item])
+            note("call", (yield))
+
+        @pytest.hookimpl(hookwrapper=True, tryfirst=True)
+        def pytest_runtest_teardown(self) -> Any:
+            note("teardown", (yield))
+
+        def pytest_runtest_logreport(self, report: Any) -> None:
+            if report.outcome == "rerun":
+                reports.clear()
+            elif report.outcome != "passed" or report.when == "call":
+                message, text = told(report) if report.failed else ("", "")
+                reports.append((str(report.when), str(report.outcome), message, text))
+
+        def pytest_sessionfinish(self, session: Any) -> None:
+            if not session.config.option.collectonly:
+                control(session, FILE.stem)
+
+    def note(phase: str, outcome: Any) -> None:
+        if not state["control"]:
+            kind = outcome.excinfo[0] if outcome.excinfo else None
+            raised.pop(phase, None)
+            if kind is not None:
+                raised[phase] = plain(kind.__name__)
+
+    return Witness()
+
+
+def told(report: Any) -> tuple[str, str]:
+    """Why a test failed: in a line, and in full."""
+    crash = getattr(report.longrepr, "reprcrash", None)
+    text = str(report.longreprtext)
+    message = str(crash.message) if crash is not None else text.strip().rpartition("\n")[2]
+    return plain(message)[:2_000], plain(text)
