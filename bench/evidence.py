@@ -13,6 +13,7 @@ from bench.context import Context
 from bench.figures import Figure
 from bench.sandbox import workplace
 from gates import Change, Diff, Gate, GateResult, Room, Rules
+from harness.loop.rooms import room_at
 from harness.repo import Base, Store, discover, import_script, resolve
 from sandboxes import Sandbox, Spec
 from sandboxes.docker import DockerEngine
@@ -149,18 +150,4 @@ def _room(
         finally:
             sandbox.close()
 
-    changes = (
-        Change(path=c.path, status=c.status, old_mode=c.old_mode, new_mode=c.new_mode)
-        for c in store.changes(base.tree, head)
-    )
-    return Room(
-        base=base.tree,
-        head=head,
-        diff=Diff(changes=tuple(changes), text=store.diff(base.tree, head)),
-        rules=Rules(),
-        file=store.file,
-        paths=store.paths,
-        compose=store.compose,
-        open=opened,
-        baseline=known,
-    )
+    return room_at(store, base, head, rules=Rules(), open=opened, baseline=known)

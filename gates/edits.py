@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from gates.base import Severity, Violation
-from gates.source import SKIPS, XFAILS, Function, Module, checks, dotted, dump, header, is_empty, meaning, skips
+from gates.source import SKIPS, XFAILS, Function, Module, checks, dotted, dump, header, is_empty, same, skips
 
 FIX = "restore base's version; a test may change only if the goal says so (may_edit_tests)"
 
@@ -34,7 +34,7 @@ def _test(path: str, name: str, old: Function, new: Function | None) -> Iterator
     if new is None:
         yield _violation("base-test-removed", path, old, f"{name} is gone")
         return
-    if meaning(old) == meaning(new):
+    if same(old, new):
         return
     marked = _marked(path, name, old, new)
     if marked is not None:

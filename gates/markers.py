@@ -21,13 +21,13 @@ REPORTS = ("junitxml", "junit_xml", "witness.json")
 MODULES = frozenset({"pytest", "_pytest", "pluggy"})
 
 
-TELLING = frozenset(
-    (
-        *(ast.Import, ast.ImportFrom, ast.Assign, ast.AugAssign, ast.AnnAssign, ast.Delete, ast.Call, ast.Raise),
-        *(ast.Constant, ast.Compare, ast.Attribute, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef),
-    )
-)
-"""The kinds of nodes that can be a sign."""
+BINDING = frozenset((ast.Import, ast.ImportFrom, ast.Assign, ast.AugAssign, ast.AnnAssign, ast.Delete))
+OF_RUNNER = BINDING | {ast.Call, ast.Constant, ast.FunctionDef}
+DECORATED = frozenset((ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef))
+OF_AWARENESS = frozenset((ast.Constant, ast.Compare, ast.Call))
+OF_REACHES = frozenset((ast.Attribute, ast.Call, ast.ClassDef, ast.Assign))
+TELLING = OF_RUNNER | DECORATED | OF_AWARENESS | OF_REACHES | {ast.Raise}
+"""The kinds of nodes that can be a sign, and a sign of what: a change of thousands of lines has most of the others."""
 
 
 class Sign(msgspec.Struct, frozen=True):
@@ -78,16 +78,19 @@ def new_signs(
 def signs(path: str, tree: ast.Module, *, is_test: bool) -> Iterator[Sign]:
     """Every sign in a module. Tests are held to more: they have no reason to leave the process."""
     script = PurePosixPath(path).name in ("__main__.py", "setup.py")
-    telling = [node for node in nodes(tree) if type(node) in TELLING]
+    telling = [node for node in nodes(tree) if type(node) in TELLING and not _is_number(node)]
     names = _names(telling)
     leaves = False
     for node in telling:
-        yield from _runner(node, names, is_test)
+        kind = type(node)
+        if kind in OF_RUNNER:
+            yield from _runner(node, names, is_test)
         leaves = leaves or _leaves(node)
-        if is_test:
+        if is_test and kind in DECORATED:
             yield from _silenced(node)
-        else:
+        if not is_test and kind in OF_AWARENESS:
             yield from _awareness(node)
+        if not is_test and kind in OF_REACHES:
             yield from (Sign(*sign) for sign in reaches.reaches(node))
     for node, importing in _calls(tree) if leaves else ():
         name = dotted(node)
@@ -96,6 +99,11 @@ def signs(path: str, tree: ast.Module, *, is_test: bool) -> Iterator[Sign]:
             yield Sign("exit-at-import", f"{name} when the file is imported", node.lineno, severity)
         elif name in EXITS - {"os.kill", "os.killpg"}:
             yield Sign("exit-in-code", name, node.lineno, "block" if is_test else "warn")
+
+
+def _is_number(node: ast.AST) -> bool:
+    """Of constants only texts can be a sign."""
+    return type(node) is ast.Constant and type(node.value) is not str
 
 
 def _silenced(node: ast.AST) -> Iterator[Sign]:

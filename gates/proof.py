@@ -9,7 +9,7 @@ from gates.contents import Oversized, content
 from gates.mutation import survey
 from gates.own import changed_tests, own_tests
 from gates.process import Invocation, TestRun
-from gates.source import Unreadable, meaning, outline, parse
+from gates.source import Unreadable, outline, parse, same
 from gates.trees import Layout
 
 NO_TESTS = "there are no new or changed tests"
@@ -93,7 +93,9 @@ def _edited(path: str, room: Room) -> frozenset[str]:
             return frozenset()
         before, after = outline(parse(old)).tests, outline(parse(new)).tests
         return frozenset(
-            n for n in after if n in before and list(map(meaning, before[n])) != list(map(meaning, after[n]))
+            name
+            for name in after.keys() & before.keys()
+            if len(before[name]) != len(after[name]) or not all(map(same, before[name], after[name]))
         )
     except (Unreadable, Oversized, RecursionError):
         return frozenset()

@@ -142,11 +142,32 @@ def dump(node: ast.AST) -> str:
     return ast.dump(node)
 
 
-def meaning(node: Function) -> str:
-    """A function as text, without its docstring."""
-    body = node.body[1:] if _is_docstring(node.body[0]) else node.body
-    parts = [dump(node.args), *map(dump, node.decorator_list), *map(dump, body)]
-    return "\n".join([type(node).__name__, *parts])
+def same(one: Function, other: Function) -> bool:
+    """Whether two functions do the same under the same decorators; names, places and docstrings make no difference."""
+    if type(one) is not type(other) or not alike(one.args, other.args):
+        return False
+    bodies = [node.body[1:] if _is_docstring(node.body[0]) else node.body for node in (one, other)]
+    return alike(one.decorator_list, other.decorator_list) and alike(*bodies)
+
+
+def alike(one: object, other: object) -> bool:
+    """Whether two nodes, or lists of them, have the same `dump`; told without making it."""
+    pairs = [(one, other)]
+    while pairs:
+        a, b = pairs.pop()
+        if a is b:
+            continue
+        if type(a) is not type(b):
+            return False
+        if isinstance(a, ast.AST):
+            pairs += [(getattr(a, name, None), getattr(b, name, None)) for name in a._fields]
+        elif isinstance(a, list) and isinstance(b, list):
+            if len(a) != len(b):
+                return False
+            pairs += zip(a, b, strict=True)
+        elif a != b:
+            return False
+    return True
 
 
 def header(node: ast.ClassDef) -> str:

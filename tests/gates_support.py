@@ -13,6 +13,7 @@ import pytest
 
 import gates
 from gates import Change, Diff, Gate, GateResult, Room, Rules, is_green
+from harness.loop.rooms import room_at
 from harness.repo import Base, Store, discover, import_script, resolve
 from sandboxes.base import Sandbox, Spec
 from sandboxes.docker import DockerEngine
@@ -90,22 +91,7 @@ class Lab:
         return base
 
     def _room(self, head: str, rules: Rules, baseline: Mapping[str, GateResult]) -> Room:
-        changes = tuple(
-            Change(path=c.path, status=c.status, old_mode=c.old_mode, new_mode=c.new_mode)
-            for c in self.store.changes(self.base.tree, head)
-        )
-        return Room(
-            base=self.base.tree,
-            head=head,
-            diff=Diff(changes=changes, text=self.store.diff(self.base.tree, head)),
-            rules=rules,
-            file=self.store.file,
-            paths=self.store.paths,
-            compose=self.store.compose,
-            open=self._open,
-            baseline=baseline,
-            entries=self.store.entries,
-        )
+        return room_at(self.store, self.base, head, rules=rules, open=self._open, baseline=baseline)
 
     @contextmanager
     def _open(self, tree: str) -> Iterator[Sandbox]:

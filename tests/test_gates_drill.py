@@ -1,5 +1,6 @@
 """Drills: a gate that sees is shown to see, one that is blind is shown to be blind."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -98,7 +99,10 @@ def test_a_blind_linter_is_found_out_and_the_record_stands(tmp_path: Path, base_
     assert fingerprint(repo) == before
     (event,) = (r.event for r in house.records() if isinstance(r.event, DrillFinished))
     assert [(e.gate, e.expected, e.ok) for e in event.exercises] == [("lint", "green", True), ("lint", "red", False)]
+    shown = house("show").out.splitlines()
+    assert [row.split()[:2] for row in shown[-2:]] == [["✓", "lint"], ["✗", "lint"]]
+    assert all(row in shown for row in blind.out.splitlines()[:2])
     said = house("doctor").out
-    assert "1 of 2 exercises went as they must; not proven: lint" in said
+    assert re.search(r"drill .*\d{4}-\d\d-\d\d \d\d:\d\d: 1 of 2 exercises went as they must; not proven: lint", said)
     assert house("drill", "--gate", "lnt").code == 2
     house("gc", "--all")

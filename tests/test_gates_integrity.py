@@ -1,11 +1,14 @@
 """Acts against the evidence, each called by its name, and work that is none of them."""
 
+import ast
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gates import Gate, GateResult, Rules, matches
 from gates.kinds import run
+from gates.source import alike, dump
 from tests.gates_support import Files, paper_room, rules_of
 
 GATE = Gate(name="integrity", kind="integrity")
@@ -323,3 +326,17 @@ def test_no_source_makes_it_raise_and_a_ruined_test_file_is_never_fine(data: byt
 def test_globs(path: str, glob: str, anchored: bool, anywhere: bool) -> None:
     assert matches(path, (glob,)) is anchored
     assert matches(path, (glob,), anywhere=True) is anywhere
+
+
+PAIRED = (
+    *("x = 1", "x = True", "x = 1.0", "x = '1'", "x = b'1'", 'x = "1"', "(x) = 1", "x == 1", "assert x is 1"),
+    *("def f(a, b=1): pass", "def f(a, b=2): pass", "def f(a, *, b=1): pass", "async def f(a, b=1): pass"),
+    *("f(a, b)", "f(a,\n  b)", "f(a)(b)", "f(a, b=b)", "x: int = 1", "x: int", "with a: b", "pass", "pass; pass"),
+)
+
+
+@pytest.mark.parametrize("one", PAIRED)
+def test_two_nodes_are_alike_when_their_dumps_are_equal(one: str) -> None:
+    for other in PAIRED:
+        first, second = ast.parse(one), ast.parse(f"# elsewhere\n{other}")
+        assert alike(first, second) == (dump(first) == dump(second)), (one, other)

@@ -19,6 +19,7 @@ def drill(repo: Path, gate: str, as_json: bool) -> int:
     A planted defect of its kind has to turn a gate red, a cheat has to be named, a harmless change has to leave it
     green. Nothing of the repository is touched; the record is kept, and `doctor` shows its date.
     """
+    from harness.cli.report import exercise
     from harness.events import Drilled
     from harness.journal import Journal
     from harness.loop.drill import drill as play
@@ -26,11 +27,8 @@ def drill(repo: Path, gate: str, as_json: bool) -> int:
     home, cleaner = places(), Cleaner()
 
     def show(done: Drilled) -> None:
-        if as_json:
-            return
-        mark = click.style("✓", fg="green") if done.ok else click.style("✗", fg="red")
-        took = f"{done.micros / 1e6:6.1f} s"
-        click.echo(f"{mark} {done.gate:<14} {done.what:<28} {done.expected:<6} {took}  {cleaner(done.said)}")
+        if not as_json:
+            click.echo(exercise(msgspec.structs.replace(done, said=cleaner(done.said))))
 
     with Journal(home.home / "journal.db", clean=cleaner) as journal:
         done = play(repo, home, journal, cleaner, lambda text: click.echo(text, err=True), show, gate)

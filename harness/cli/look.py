@@ -7,9 +7,10 @@ import click
 import msgspec
 
 from harness.clean import clean
-from harness.cli.report import result
+from harness.cli.report import exercise, result
 from harness.cli.source import source
 from harness.config import places
+from harness.events import DRILL, DrillFinished
 from harness.goal import MICRO
 from harness.journal import Journal, Summary, line
 
@@ -63,9 +64,14 @@ def _ago(micros: int) -> str:
 @click.argument("run", default="last")
 @click.option("--json", "as_json", is_flag=True, help="The same document as `run --json`.")
 def show(run: str, as_json: bool) -> None:
-    """Show RUN (an id, the start of one, `last`, or an archive): outcome, evidence, cost."""
+    """Show RUN (an id, the start of one, `last`, or an archive): outcome, evidence, cost; of a drill, its table."""
     with source(run) as found:
-        result(found.journal.state(found.run), as_json=as_json, full=True)
+        state = found.journal.state(found.run)
+        result(state, as_json=as_json, full=True)
+        if not as_json and state.created and state.created.goal.source == DRILL:
+            for record in found.journal.read(found.run):
+                for played in record.event.exercises if isinstance(record.event, DrillFinished) else ():
+                    click.echo(exercise(played))
 
 
 @click.command()

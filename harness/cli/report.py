@@ -3,7 +3,7 @@
 import click
 import msgspec
 
-from harness.events import GateFinished
+from harness.events import Drilled, GateFinished
 from harness.goal import MICRO
 from harness.journal import Iteration, State
 from harness.journal.document import document, shown
@@ -18,6 +18,13 @@ def result(state: State, *, as_json: bool, full: bool = False) -> None:
         click.echo(msgspec.json.format(msgspec.json.encode(document(state)), indent=2))
     else:
         click.echo(report(state, full=full))
+
+
+def exercise(played: Drilled) -> str:
+    """A drill's exercise as a row of its table."""
+    mark = click.style("✓", fg="green") if played.ok else click.style("✗", fg="red")
+    took = f"{played.micros / 1e6:6.1f} s"
+    return f"{mark} {played.gate:<14} {played.what:<28} {played.expected:<6} {took}  {played.said}"
 
 
 def report(state: State, *, full: bool = False) -> str:

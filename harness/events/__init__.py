@@ -6,6 +6,7 @@ the journal keeps it as an erasable payload beside the event, and an erased one 
 
 from harness.events.base import Fact, Outcome, Place, Role
 from harness.events.evidence import (
+    DRILL,
     CriterionJudged,
     Drilled,
     DrillFinished,
@@ -86,6 +87,7 @@ Event = (
 """Every event there is. Adding a type or a field with a default keeps old journals readable."""
 
 __all__ = [
+    "DRILL",
     "AnswerGiven",
     "BranchIntended",
     "BranchMade",

@@ -67,6 +67,10 @@ class VerdictGiven(Fact, frozen=True, kw_only=True, tag="verdict.given"):
     criteria: tuple[CriterionJudged, ...] = ()
 
 
+DRILL = "drill"
+"""The source of a drill's goal, by which its record is found."""
+
+
 class Drilled(msgspec.Struct, frozen=True, kw_only=True):
     """One exercise of a drill: what was played against which gate, what it had to do, and what it did."""
 

@@ -5,6 +5,7 @@ import subprocess
 import time
 
 from harness.config import ConfigError, Places, settle
+from harness.events import DRILL
 from harness.journal import Journal
 from harness.models import CatalogError, MessagesModel, UnpricedModel, load
 from sandboxes import Check
@@ -75,8 +76,6 @@ def _models(places: Places) -> tuple[Check, ...]:
 
 def drilled(places: Places) -> Check:
     """When gates were last drilled on this machine, where, and what came of it."""
-    from harness.loop.drill import DRILL
-
     path = places.home / "journal.db"
     runs = Journal(path).runs() if path.exists() else ()
     last = next((run for run in runs if run.source == DRILL and run.outcome), None)

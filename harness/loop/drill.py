@@ -10,21 +10,19 @@ from pathlib import Path
 import msgspec
 
 import gates
-from gates import Change, Diff, Gate, GateResult, Room, Rules
+from gates import Gate, GateResult, Room, Rules
 from gates.drill import Exercise, exercises, expects
 from harness.clean import Cleaner
 from harness.config import Config, ConfigError, Places
-from harness.events import Drilled, DrillFinished, RunCreated, RunFinished
+from harness.events import DRILL, Drilled, DrillFinished, RunCreated, RunFinished
 from harness.exits import PROVEN, UNPROVEN
 from harness.journal import Journal
 from harness.loop.exchange import put
 from harness.loop.plan import Plan, Wish, plan
 from harness.loop.prepare import engine_of, image_of, principal
+from harness.loop.rooms import room_at
 from harness.loop.surroundings import pinned, spec_of
 from sandboxes import Engine, Sandbox
-
-DRILL = "drill"
-"""The source of a drill's goal, by which its record is found."""
 
 Shown = Callable[[Drilled], None]
 
@@ -94,22 +92,7 @@ class Ground:
         )
 
     def _room(self, head: str, baseline: dict[str, GateResult]) -> Room:
-        changes = tuple(
-            Change(path=c.path, status=c.status, old_mode=c.old_mode, new_mode=c.new_mode)
-            for c in self.store.changes(self.base.tree, head)
-        )
-        return Room(
-            base=self.base.tree,
-            head=head,
-            diff=Diff(changes=changes, text=self.store.diff(self.base.tree, head)),
-            rules=self._rules,
-            file=self.store.file,
-            paths=self.store.paths,
-            compose=self.store.compose,
-            open=self._open,
-            baseline=baseline,
-            entries=self.store.entries,
-        )
+        return room_at(self.store, self.base, head, rules=self._rules, open=self._open, baseline=baseline)
 
     @contextmanager
     def _open(self, tree: str) -> Iterator[Sandbox]:

@@ -8,7 +8,7 @@ from functools import partial
 import msgspec
 
 import gates
-from gates import Change, Diff, Gate, GateResult, Room, cache_key, is_green, is_required, new_failures, old_failures
+from gates import Gate, GateResult, Room, cache_key, is_green, is_required, new_failures, old_failures
 from gates.naming import REQUIRED
 from gates.required import is_known, owners
 from harness.events import CandidateMade, Event, GateFinished, GateStarted, Notice, Place, SandboxClosed, SandboxOpened
@@ -17,6 +17,7 @@ from harness.goal import Goal
 from harness.journal import State
 from harness.loop.endings import Ended
 from harness.loop.exchange import put
+from harness.loop.rooms import room_at
 from harness.loop.run import Run
 from harness.loop.side_by_side import side_by_side, width
 from harness.memory.flaky import among
@@ -28,7 +29,7 @@ READING = ("integrity", "security", "ruff")
 
 def baseline(run: Run) -> Generator[Event, None, None]:
     """Judge the base. A required gate that cannot run there ends the run before a cent is spent."""
-    yield from _judge(run, "base", 0, run.base.tree, Diff())
+    yield from _judge(run, "base", 0, run.base.tree)
     for gate in run.gates:
         result = run.state.baseline[gate.name]
         if result.status in ("error", "timeout") and gate.required:
@@ -58,31 +59,18 @@ def baseline(run: Run) -> Generator[Event, None, None]:
 
 def judge(run: Run, candidate: CandidateMade) -> Generator[Event, None, None]:
     """Judge a candidate's tree against the baseline."""
-    yield from _judge(run, "candidate", candidate.n, candidate.tree, diff_of(run, candidate))
+    yield from _judge(run, "candidate", candidate.n, candidate.tree)
 
 
-def diff_of(run: Run, candidate: CandidateMade) -> Diff:
-    """The candidate's change against base, as the gates read it."""
-    changes = tuple(
-        Change(path=c.path, status=c.status, old_mode=c.old_mode, new_mode=c.new_mode)
-        for c in run.store.changes(run.base.tree, candidate.tree)
-    )
-    return Diff(changes=changes, text=run.store.diff(run.base.tree, candidate.tree))
-
-
-def _judge(run: Run, place: Place, n: int, tree: str, diff: Diff) -> Generator[Event, None, None]:
+def _judge(run: Run, place: Place, n: int, tree: str) -> Generator[Event, None, None]:
     done = run.state.baseline if place == "base" else _results(run, n)
-    room = Room(
-        base=run.base.tree,
-        head=tree,
-        diff=diff,
+    room = room_at(
+        run.store,
+        run.base,
+        tree,
         rules=run.rules,
-        file=run.store.file,
-        paths=run.store.paths,
-        compose=run.store.compose,
         open=lambda wanted: _clean_room(run, wanted, []),
         baseline={} if place == "base" else run.state.baseline,
-        entries=run.store.entries,
         message=run.goal.text,
         flaky=_flaky(run),
         first=_first(run, n) if place == "candidate" else {},
