@@ -49,10 +49,10 @@ def second_maker(ask: Ask) -> Step:
     """Works until it is told something; then it begins to speak, and never ends."""
     if "look at the header" in json.dumps(ask.body):
         return Step(text=WORDS, chunk=12, hang_after=6)
-    return Step(text=f"Step {ask.step}.", tools=(Tool(name="bash", input={"command": "sleep 0.4"}),))
+    return Step(text=f"Step {ask.step}.", tools=(Tool(name="bash", input={"command": f"sleep 0.4; echo {ask.step}"}),))
 
 
-def test_a_run_is_followed_answered_steered_and_stopped_from_another_terminal(
+def test_a_run_is_answered_steered_and_stopped_from_other_terminals_one_of_which_is_killed(
     house: House, play: Play, terminals: Any
 ) -> None:
     with (house.repo / "loopwright.toml").open("a") as settings:
@@ -79,6 +79,10 @@ def test_a_run_is_followed_answered_steered_and_stopped_from_another_terminal(
     viewer.type(b"A")
     eventually(house.journal, row.run, QuestionAnswered)
     viewer.until("Step 1.")
+    viewer.process.kill()  # the run that it has resumed is not its own
+    viewer = terminals(house.home, "last", **env)
+    viewer.until("Step 3.")
+    viewer.settle()
     viewer.type(b"s")
     viewer.until("keeps the draft")
     viewer.type(b"look at the header\r")

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from harness.events import CommandReceived, IterationStarted, QuestionAsked, RunFinished, RunParked, RunPaused
+from harness.events import CommandReceived, IterationStarted, Notice, QuestionAsked, RunFinished, RunParked, RunPaused
 from harness.journal import Journal
-from tests.tui_support import Author, baseline, judged, made, open_journal, rejected, turn, whole_run
-from tui.card import Card, of_view
+from tests.tui_support import Author, baseline, judged, made, open_journal, rejected, turn, whole_run, working
+from tui import acting, plain, screens
+from tui.card import Card, note, of_view
 from tui.fleet import Fleet, chosen
 from tui.follow import BATCH, Roll, Tail
 
@@ -68,6 +69,23 @@ def test_a_run_is_interrupted_when_nobody_holds_it_and_lives_again_when_it_is_re
         tail.look()
         assert not tail.over
         assert of_view(tail).word == "baseline"
+
+
+@pytest.mark.parametrize("unread", [0, 3])
+def test_a_death_is_seen_after_two_looks_and_these_take_less_than_two_seconds(journal: Journal, unread: int) -> None:
+    assert 2 * max(screens.fleet.LOOK, screens.run.LOOK, plain.POLL) <= 2.0
+    author = working(journal)
+    fleet, tail = Fleet(journal), Tail(journal, "live")
+    fleet.look()
+    author.write(*(Notice(what=f"last words {n}") for n in range(unread)))
+    author.leave()  # as the kernel does for a process that was killed
+    for _ in range(2):
+        fleet.look()
+        tail.look()
+    dead = card(fleet, "live")
+    assert (dead.word, dead.live, tail.interrupted) == ("interrupted", False, True)
+    assert acting.applies("resume", dead)
+    assert "loopwright resume live" in note(tail, dead)[0]
 
 
 def test_a_run_that_ended_is_not_interrupted(journal: Journal) -> None:
