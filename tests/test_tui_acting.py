@@ -146,7 +146,7 @@ def test_a_question_is_answered_by_the_key_that_means_it_and_by_no_other(
                 "this run",
                 "deny",
                 "esc",
-                "left, then it is deny",
+                "left, then it is denied",
             ):
                 assert shown in " ".join(text(app).replace("│", " ").split())
             await pilot.press(key)

@@ -127,8 +127,9 @@ def test_a_red_gate_names_its_failure_and_a_whole_run_reads_in_order() -> None:
     assert red.open
     assert red.body == (("tests/test_retry.py::test_date_form", "warn"), ("  assert 0.0 == 2.0", "bad"))
     assert sum(block.rule for block in found) == 2
-    (ending,) = (block for block in told(*succeeded()) if block.text.startswith("succeeded"))
-    assert ending.text.endswith("git switch loopwright/retry")
+    *_, ending, onward = told(*succeeded())
+    assert ending.text.startswith("succeeded: every gate is green")
+    assert (onward.sign, onward.text) == ("→", "git switch loopwright/retry")
 
 
 @settings(max_examples=60)

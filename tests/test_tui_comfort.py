@@ -33,7 +33,7 @@ def test_the_palette_does_what_it_names_and_opens_runs(journal: Journal) -> None
     async def script(app: Loopwright, pilot: Pilot[None]) -> None:
         await until(pilot, lambda: "Zebra" in text(app))
         await pilot.press("ctrl+p", *"new run")
-        await until(pilot, lambda: isinstance(app.screen, Palette) and "❯New run" in text(app))
+        await until(pilot, lambda: isinstance(app.screen, Palette) and "❯ New run" in text(app))
         await pilot.press("escape", "ctrl+p", *"zebra", "enter")
         await until(pilot, lambda: isinstance(app.screen, RunScreen) and "Zebra" in rows(app)[0])
         await pilot.press("colon", *"next tab", "enter")

@@ -304,12 +304,15 @@ def test_help_is_made_of_the_bindings_that_work(journal: Journal) -> None:
     author = working(journal)
 
     async def script(app: Loopwright, pilot: Pilot[None]) -> None:
-        await until(pilot, lambda: "Stop" in rows(app)[-1])
+        await until(pilot, lambda: "Pause" in rows(app)[-1])
         await pilot.press("question_mark")
         await until(pilot, lambda: isinstance(app.screen, Reader))
         shown = [item.text for item in app.screen.query_one("#text").items]  # type: ignore[attr-defined]
-        assert any(line.split() == ["x", "Stop", "run.stop"] for line in shown)
+        stop = next(line.split() for line in shown if "Stop" in line)
+        assert (stop[:2], stop[-1]) == (["x", "Stop"], "run.stop")
+        assert "its best candidate is kept" in " ".join(stop), "what it does is said, too"
         assert any("Last, and follow" in line for line in shown)
+        assert [line for line in shown if line.isupper()] == ["THE RUN", "LOOKING", "MOVING", "EVERYWHERE"]
         await pilot.press("question_mark", "escape")
         assert isinstance(app.screen, FleetScreen)
         author.leave()
@@ -327,7 +330,7 @@ def test_a_key_in_the_footer_can_be_clicked(journal: Journal) -> None:
     working_one = working(journal)
 
     async def script(app: Loopwright, pilot: Pilot[None]) -> None:
-        await until(pilot, lambda: "Stop" in rows(app)[-1])
+        await until(pilot, lambda: "Pause" in rows(app)[-1])
         await pilot.click(offset=(rows(app)[-1].index("Stop"), 39))
         await until(pilot, lambda: isinstance(app.screen, Sure))
 

@@ -53,12 +53,16 @@ def test_a_line_fills_its_row_exactly(left: list[str], right: list[str], width: 
     assert cells(spread(before, behind, width)) == width
 
 
-@given(CLEANED, WIDTH, st.integers(0, 4), st.sampled_from(["", "✓", "!"]))
-def test_a_paragraph_is_as_high_as_it_is_drawn(text: str, width: int, indent: int, mark: str) -> None:
-    item = Item(text=text, indent=indent, mark=mark)
+@given(
+    CLEANED, WIDTH, st.integers(0, 4), st.sampled_from(["", "✓", "!"]), st.integers(0, 6), st.sampled_from(["", "2s"])
+)
+def test_a_paragraph_is_as_high_as_it_is_drawn(
+    text: str, width: int, indent: int, mark: str, hang: int, right: str
+) -> None:
+    item = Item(text=text, indent=indent, mark=mark, hang=hang, right=right)
     drawn = draw(item, width)
     assert len(drawn) == height(item, width)
-    lead = indent + MARK
+    lead = indent + MARK + hang
     assert all(cells(line) <= max(width, lead + 2) for line in drawn)
 
 
@@ -96,5 +100,14 @@ def test_figures() -> None:
         "0:00", "0:00", "0:59", "1:01", "1:02:03",
     ]  # fmt: skip
     assert [dollars(micro) for micro in (0, 3_400, 10_000, 1_234_567)] == ["0.00", "0.0034", "0.01", "1.23"]
-    assert [gauge(part, 100, 4) for part in (0, 1, 50, 100, 900)] == ["░░░░", "█░░░", "██░░", "████", "████"]
-    assert gauge(5, 0, 4) == "░░░░"
+    bars = [gauge(part, 100, 4, "live") for part in (0, 1, 50, 100, 900)]
+    assert ["".join(text for text, _ in bar) for bar in bars] == ["░░░░", "█░░░", "██░░", "████", "████"]
+    assert gauge(5, 0, 4, "live") == (("", "live"), ("░░░░", "faint"))
+
+
+def test_what_hangs_stands_under_what_it_belongs_to_and_the_right_end_is_kept() -> None:
+    item = Item(text="security   no credentials, no new findings", mark="✓", hang=11, right="2.6s")
+    rows = ["".join(text for text, _ in line).rstrip() for line in draw(item, 40)]
+    assert rows == ["✓ security   no credentials, no     2.6s", "             new findings"]
+    assert height(item, 40) == 2
+    assert len(draw(item, 9)) == height(item, 9), "in no room at all, too"

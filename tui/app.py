@@ -16,12 +16,11 @@ from textual.screen import Screen
 from textual.widget import Widget
 
 from harness.journal import Journal, JournalError
-from tui import acting, inputs, notify
+from tui import acting, inputs, keys, notify
 from tui.card import Card
 from tui.screens import Entry, FleetScreen, JumpScreen, NewRun, Palette, Reader, RunScreen
 from tui.screens.shared import OpenRun, target
 from tui.settings import Settings, checked
-from tui.text import Item
 from tui.theme import THEMES
 
 TERMINATED = 143
@@ -153,7 +152,7 @@ class Loopwright(App[None]):
 
     def action_palette(self) -> None:
         """Every action that works here, and every run."""
-        entries = [Entry(text, shown, action) for action, text, shown, _ in self._keys()]
+        entries = [Entry(key.text, key.shown, key.action) for key in keys.active(self)]
         runs = self.fleet.fleet.cards[:200]
         entries += [Entry(f"{card.run}  {card.word}  {card.goal}", run=card.run) for card in runs]
         self.push_screen(Palette(entries), self._chosen)
@@ -168,26 +167,11 @@ class Loopwright(App[None]):
                     self.run_worker(self.run_action(entry.action, at))
                     return
 
-    def _keys(self) -> list[tuple[str, str, str, str]]:
-        """Action, words, keys and id of every binding that is active now."""
-        found: dict[tuple[str, str], tuple[list[str], str]] = {}
-        for active in self.screen.active_bindings.values():
-            binding = active.binding
-            if active.enabled and binding.description:
-                shown, _ = found.setdefault((binding.action, binding.description), ([], binding.id or ""))
-                shown.append(self.get_key_display(binding))
-        return [(action, text, " ".join(dict.fromkeys(shown)), name) for (action, text), (shown, name) in found.items()]
-
     def action_help(self) -> None:
         """Show every key that works here, with the name by which `tui.toml` binds it to another."""
         if isinstance(self.screen, Reader) and self.screen.name == "help":
             return
-        items = [
-            Item(text="Keys that work here; [keys] in tui.toml binds another key to a name on the right.", tone="dim")
-        ]
-        items.append(Item(text=""))
-        items += [Item(text=f"{shown:<16} {text:<24} {name}") for _, text, shown, name in self._keys()]
-        self.push_screen(Reader("keys", items, name="help"))
+        self.push_screen(Reader("keys that work here", list(keys.overview(keys.active(self))), name="help"))
 
 
 def bindings() -> set[str]:

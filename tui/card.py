@@ -262,7 +262,12 @@ def dollars(micro_usd: int) -> str:
     return f"{micro_usd / MICRO:.2f}" if micro_usd >= MICRO // 100 or not micro_usd else f"{micro_usd / MICRO:.4f}"
 
 
-def gauge(part: int, whole: int, width: int) -> str:
+def gauge(part: int, whole: int, width: int, tone: Tone) -> Line:
     """A bar of `width` cells, filled by the share of `part` in `whole`; anything at all is a cell."""
     full = min(width, max(part * width // whole, part > 0)) if whole > 0 else 0
-    return "█" * full + "░" * (width - full)
+    return ("█" * full, tone), ("░" * (width - full), "faint")
+
+
+def sized(diff: DiffStat) -> Line:
+    """The size of a change."""
+    return (f"+{diff.insertions}", "good"), (f" −{diff.deletions}", "bad")

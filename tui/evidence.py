@@ -7,9 +7,13 @@ import msgspec
 from harness.events import GateFinished, VerdictGiven
 from harness.goal import MICRO
 from harness.journal import Iteration, State
-from tui.card import LIGHTS, clock, judged
+from tui.card import LIGHTS, clock, judged, sized
 from tui.text import Item, Span, Tone, one_line
 
+NAME = 10
+"""Cells of a gate's name beside what it says."""
+BASE = {"pass": "✓", "skipped": "·"}
+"""How a gate stands at base; otherwise it is red there."""
 DETAIL = 8
 """Lines of a failure's detail that are shown under it; Enter shows all."""
 CRITERIA = {"met": "✓", "not_met": "✗", "not_verifiable": "·"}
@@ -76,7 +80,7 @@ def _lights(state: State, chosen: Iteration | None) -> Iterator[Item]:
     running = {(gate.gate, gate.iteration) for gate in state.running}
     for name in gates:
         base = state.baseline.get(name)
-        marks = ["…" if (name, 0) in running else "·" if base is None else "✓" if base.status == "pass" else "✗"]
+        marks = ["…" if (name, 0) in running else "·" if base is None else BASE.get(base.status, "✗")]
         for it in state.iterations:
             said = it.gates.get(name)
             marks.append("…" if (name, it.n) in running else "·" if said is None else "✓" if said.green else "✗")
@@ -90,7 +94,7 @@ def _gates(state: State, iteration: Iteration, detail: int) -> Iterator[Shown]:
         said = iteration.gates.get(name)
         if name in running or said is None:
             mark = "…" if name in running else "·"
-            text = f"{name:<10} {'running' if name in running else 'has not spoken'}"
+            text = f"{name:<{NAME}} {'running' if name in running else 'has not spoken'}"
             yield Item(text=text, mark=mark, mark_tone=LIGHTS[mark], tone="dim"), None
         else:
             yield from _gate(state, said, detail)
@@ -101,8 +105,8 @@ def _gate(state: State, said: GateFinished, detail: int) -> Iterator[Shown]:
     took = "cached" if said.cached else f"{said.micros / MICRO:.1f}s"
     whole = Detail(f"{said.gate} · iteration {said.iteration}", said.result.output if said.result else "")
     head = Item(
-        text=f"{said.gate:<10} {one_line(said.summary)}  {took}", mark=mark, mark_tone=LIGHTS[mark],
-        tone="plain" if said.green else "strong",
+        text=f"{said.gate:<{NAME}} {one_line(said.summary)}", mark=mark, mark_tone=LIGHTS[mark], right=took,
+        hang=NAME + 1, tone="plain" if said.green else "strong",
     )  # fmt: skip
     yield head, whole if whole.text else None
     if said.result is None:
@@ -141,12 +145,12 @@ def _seen(state: State, said: GateFinished, failure: str) -> str:
 
 def _baseline(state: State) -> Iterator[Shown]:
     for name, result in state.baseline.items():
-        good = result.status in ("pass", "skipped")
-        mark = "✓" if good else "✗"
-        item = Item(text=f"{name:<10} {result.status}: {one_line(result.summary)}", mark=mark, mark_tone=LIGHTS[mark])
+        mark = BASE.get(result.status, "✗")
+        text = f"{name:<{NAME}} {one_line(result.summary) or result.status}"
+        item = Item(text=text, mark=mark, mark_tone=LIGHTS[mark], hang=NAME + 1)
         yield item, Detail(f"{name} at base", result.output) if result.output else None
     for gate in state.running:
-        yield Item(text=f"{gate.gate:<10} running", mark="…", mark_tone="gate", tone="dim"), None
+        yield Item(text=f"{gate.gate:<{NAME}} running", mark="…", mark_tone="gate", tone="dim"), None
 
 
 def _verdict(verdict: VerdictGiven) -> Iterator[Shown]:
@@ -156,7 +160,7 @@ def _verdict(verdict: VerdictGiven) -> Iterator[Shown]:
         mark = CRITERIA[criterion.state]
         state = criterion.state.replace("_", " ")
         text = f"{criterion.id:<8} {state:<14} {criterion.evidence}"
-        yield Item(text=text, mark=mark, mark_tone=LIGHTS[mark], indent=2), None
+        yield Item(text=text, mark=mark, mark_tone=LIGHTS[mark], indent=2, hang=24), None
     for finding in verdict.findings:
         tone: Tone = "bad" if finding.severity == "blocking" else "plain"
         text = f"{finding.severity}: {finding.path}:{finding.line}: {finding.claim}"
@@ -176,11 +180,11 @@ def _short(state: State, iteration: Iteration) -> Item:
         mark = "✓" if iteration.gates[name].green else "✗"
         lamps += [(name[:1].upper(), "dim"), (f"{mark} ", LIGHTS[mark])]
     said = "running" if done is None else "accepted" if done.accepted else "green" if done.green else "not green"
-    size = f" +{c.diff.insertions} −{c.diff.deletions}" if (c := iteration.candidate) else ""
+    size = sized(iteration.candidate.diff) if iteration.candidate else ()
     ended = state.touched if here else _until(state, iteration)
     took = f"  {clock(ended - iteration.started)}" if iteration.started and ended else ""
     tone: Tone = "strong" if here else "good" if done and done.accepted else "plain"
-    line = ((f"{iteration.n}  ", tone), (f"{said:<10}", tone), *lamps, (f"{size}{took}", "dim"))
+    line = ((f"{iteration.n}  ", tone), (f"{said:<10}", tone), *lamps, (" ", "plain"), *size, (took, "dim"))
     return Item(text=f"{iteration.n} {said}", line=line, mark="❯" if here else "", mark_tone="key")
 
 

@@ -5,8 +5,8 @@ from collections.abc import Iterable
 import msgspec
 
 from harness.goal import MICRO
-from tui.card import Card, dollars, elapsed, gauge, lamps, steps
-from tui.text import Line, Span, cells, fit, spread
+from tui.card import Card, dollars, elapsed, gauge, lamps, sized, steps
+from tui.text import Line, Span, cells, fit, spread, trim
 
 LEAD = 2
 """Cells of the mark before a row."""
@@ -45,7 +45,7 @@ def columns(cards: Iterable[Card], width: int) -> Columns:
         "bar": 8,
         "elapsed": 7,
         "clock": 4,
-        "diff": max((len(diff(card)) for card in rows), default=0),
+        "diff": max((cells(sized(card.diff)) for card in rows if card.diff), default=0),
     }
     sizes = {name: max(size, len(heading(name))) for name, size in sizes.items() if size}
     for name, least in FIRST_TO_GO.items():
@@ -65,55 +65,58 @@ def heading(name: str) -> str:
 
 def headings(table: Columns) -> Line:
     """The line above the rows."""
-    return _row(table, {name: (heading(name), "dim") for name in table.sizes}, (" " * LEAD, "plain"))
+    return _row(table, {name: ((heading(name), "dim"),) for name in table.sizes}, (" " * LEAD, "plain"))
 
 
 def row(card: Card, table: Columns, now: int) -> Line:
     """The row of one run; `now` is in microseconds since 1970."""
-    paid: Span = (budget(card), "bad" if card.budget and card.cost >= card.budget else "plain")
-    figures: dict[str, Span] = {
-        "run": (card.run, "dim"),
-        "goal": (card.goal, "strong" if card.live or card.asks else "plain"),
-        "word": (card.word, card.tone),
-        "iteration": (steps(card), "plain"),
-        "budget": paid,
-        "bar": (gauge(card.cost, card.budget, 8), "bad" if card.cost * 100 >= card.budget * ALARM else "live"),
-        "elapsed": (elapsed(card, now), "plain"),
-        "clock": (gauge(spent(card, now), card.seconds * MICRO, 4), "live" if card.live else "dim"),
-        "diff": (diff(card), "dim"),
+    figures: dict[str, Line] = {
+        "run": ((card.run, "dim"),),
+        "goal": ((card.goal, "strong" if card.live or card.asks else "plain"),),
+        "word": ((card.word, card.tone),),
+        "iteration": ((steps(card), "plain"),),
+        "lights": lamps(card),
+        "budget": ((budget(card), "bad" if card.budget and card.cost >= card.budget else "plain"),),
+        "bar": purse(card),
+        "elapsed": ((elapsed(card, now), "plain"),),
+        "clock": gauge(spent(card, now), card.seconds * MICRO, 4, "live" if card.live else "dim"),
+        "diff": sized(card.diff) if card.diff else (),
     }
-    return _row(table, figures, (fit(card.mark, LEAD), card.tone), lamps(card))
+    return _row(table, figures, (fit(card.mark, LEAD), card.tone))
 
 
-def _row(table: Columns, figures: dict[str, Span], lead: Span, lights: Line = ()) -> Line:
+def _row(table: Columns, figures: dict[str, Line], lead: Span) -> Line:
     spans: list[Span] = [lead]
     for name in ORDER:
         size = table.sizes.get(name)
         if size is None:
             continue
-        if name == "lights" and lights:
-            spans += [*lights, (" " * (size - cells(lights)), "plain")]
-        elif name in figures:
-            text, tone = figures[name]
-            spans.append((fit(text, size, right=name in RIGHT), tone))
-        else:
-            spans.append((" " * size, "plain"))
+        line = figures.get(name, ())
+        if cells(line) > size:
+            line = trim(line, size)
+        blank: Span = (" " * (size - cells(line)), "plain")
+        spans += (blank, *line) if name in RIGHT else (*line, blank)
         spans.append((" " * GAP, "plain"))
     return tuple(spans)
+
+
+def purse(card: Card) -> Line:
+    """The bar of a run's money."""
+    return gauge(card.cost, card.budget, 8, "bad" if card.cost * 100 >= card.budget * ALARM else "live")
 
 
 def banner(card: Card, width: int, now: int) -> Line:
     """One run in the header of its own screen."""
     left: Line = ((f" {card.run} ", "name"), (f" {card.mark} {card.word} ", card.tone), (f" {card.goal}", "strong"))
     right: list[Span] = [(f"  it {steps(card)}  ", "plain"), *lamps(card)]
-    optional: tuple[Span, ...] = (
-        (f" ${budget(card)} ", "plain"),
-        (f"{elapsed(card, now)} ", "plain"),
-        (gauge(card.cost, card.budget, 8) + " ", "live"),
+    optional: tuple[Line, ...] = (
+        ((f" ${budget(card)} ", "plain"),),
+        ((f"{elapsed(card, now)} ", "plain"),),
+        (*purse(card), (" ", "plain")),
     )
-    for span in optional:
-        if cells((*left[:2], *right, span)) + GOAL <= width:
-            right.append(span)
+    for line in optional:
+        if cells((*left[:2], *right, *line)) + GOAL <= width:
+            right += line
     return spread(left, tuple(right), width)
 
 
@@ -125,11 +128,6 @@ def spent(card: Card, now: int) -> int:
 def budget(card: Card) -> str:
     """Spent, and how much may be."""
     return f"{dollars(card.cost)}/{dollars(card.budget)}"
-
-
-def diff(card: Card) -> str:
-    """The size of the best candidate's change."""
-    return f"+{card.diff.insertions} −{card.diff.deletions}" if card.diff else ""
 
 
 def counts(cards: Iterable[Card], width: int) -> Line:

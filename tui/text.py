@@ -26,6 +26,10 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
     mark: str = ""
     mark_tone: Tone = "plain"
     indent: int = 0
+    hang: int = 0
+    """Cells by which the rows after the first stand further in."""
+    right: str = ""
+    """Stands at the right end of the first row, with nothing of the text below it."""
     line: Line = ()
     """Drawn as it is, in place of the text, in one row."""
 
@@ -36,20 +40,27 @@ MARK = 2
 
 def height(item: Item, width: int) -> int:
     """Rows that `item` takes in `width` cells."""
-    if item.line:
-        return 1
-    return len(wrap(item.text, width - item.indent - MARK))
+    return 1 if item.line else len(_rows(item, width))
 
 
 def draw(item: Item, width: int) -> tuple[Line, ...]:
     """The rows of `item` in `width` cells."""
+    mark: Line = ((set_cell_size(item.mark, MARK), item.mark_tone),)
+    right: Line = ((f"  {item.right}", "dim"),) if item.right else ()
     if item.line:
-        return (trim(((set_cell_size(item.mark, MARK), item.mark_tone), *item.line), width),)
-    lead = item.indent + MARK
-    first: Line = ((" " * item.indent, "plain"), (set_cell_size(item.mark, MARK), item.mark_tone))
-    rest: Line = ((" " * lead, "plain"),)
-    rows = wrap(item.text, width - lead)
-    return tuple((*(first if n == 0 else rest), (row, item.tone)) for n, row in enumerate(rows))
+        return (spread((*mark, *item.line), right, width),)
+    first, *rest = _rows(item, width)
+    head: Line = ((" " * item.indent, "plain"), *mark, (first, item.tone))
+    lead = " " * (item.indent + MARK + item.hang)
+    return (spread(head, right, width) if right else head, *(((lead, "plain"), (row, item.tone)) for row in rest))
+
+
+def _rows(item: Item, width: int) -> list[str]:
+    room = width - item.indent - MARK - (len(item.right) + 2 if item.right else 0)
+    rows = wrap(item.text, room)
+    if len(rows) == 1 or not item.hang:
+        return rows
+    return [rows[0], *wrap(item.text[len(rows[0]) :].lstrip(), room - item.hang)]
 
 
 def one_line(text: str) -> str:

@@ -129,8 +129,11 @@ def _plain(event: Event, record: Record) -> list[Block]:
     mark, _, text = said.strip().partition(" ")
     tone: Tone = "bad" if mark == "✗" else "plain" if mark in ("✓", "!") else "dim"
     if isinstance(event, RunFinished):
-        text = f"{event.outcome}: {event.reason}" + (f"\n{event.next_step}" if event.next_step else "")
         tone = "good strong" if event.exit_code == 0 else "bad strong"
+        ended = [Block(seq=record.seq, text=f"{event.outcome}: {event.reason}", tone=tone, sign=mark, sign_tone=tone)]
+        if event.next_step:
+            ended.append(Block(seq=record.seq, text=event.next_step, sign="→", sign_tone="key"))
+        return ended
     return [Block(seq=record.seq, text=text, tone=tone, sign=mark, sign_tone=SIGNS.get(mark, "dim"))]
 
 

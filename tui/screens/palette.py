@@ -82,4 +82,4 @@ class Palette(ModalScreen[Entry | None]):
 
 def _draw(entry: Entry, width: int) -> Sequence[Line]:
     tone = "gate" if entry.run else "plain"
-    return (((fit(entry.name, max(width - KEY, 1)), tone), (fit(entry.key, KEY, right=True), "key")),)
+    return (((fit(f" {entry.name}", max(width - KEY, 1)), tone), (fit(f"{entry.key} ", KEY, right=True), "key")),)

@@ -23,6 +23,7 @@ KEYS = {
     "allow_once": ("a", "once"), "allow_run": ("A", "this run"), "deny": ("d", "deny"),
     "reply": ("r", "reply in words"),
 }  # fmt: skip
+DEFAULTS = {"deny": "denied"}
 LABEL = 10
 """Cells of the words on the left."""
 
@@ -90,7 +91,8 @@ class Question(ModalScreen[Answer | None]):
     def _draw(self, width: int) -> Sequence[Line]:
         asked = self._question
         left = max(0, asked.deadline - self._now)
-        waited = f"{clock(self._now - self._asked)} · {clock(left)} left, then it is {asked.default}"
+        then = DEFAULTS.get(asked.default, asked.default)
+        waited = f"{clock(self._now - self._asked)} · {clock(left)} left, then it is {then}"
         rows: list[Line] = [((cut(f"{self._card.run} asks", width), "warn strong"),)]
         rows += [((row, "strong"),) for row in wrap(asked.text, width)]
         facts = (("about", asked.kind), ("subject", asked.subject), ("goal", self._card.goal), ("waiting", waited))

@@ -8,19 +8,24 @@ from textual.screen import Screen
 
 from tui.card import Card
 
+
+def _act(key: str, name: str, words: str, tip: str, *, show: bool = True) -> Binding:
+    return Binding(key, f"app.act('{name}')", words, show=show, tooltip=tip, id=f"run.{name}")
+
+
 ACTS = [
-    Binding("a", "app.act('answer')", "Answer", id="run.answer"),
-    Binding("s", "app.act('steer')", "Steer", id="run.steer"),
-    Binding("p", "app.act('pause')", "Pause", id="run.pause"),
-    Binding("p", "app.act('continue')", "Continue", id="run.continue"),
-    Binding("x", "app.act('stop')", "Stop", id="run.stop"),
-    Binding("u", "app.act('undo')", "Undo stop", id="run.undo"),
-    Binding("r", "app.act('resume')", "Resume", id="run.resume"),
-    Binding("t", "app.act('replay')", "Replay", id="run.replay"),
-    Binding("e", "app.act('shell')", "Shell", id="run.shell"),
-    Binding("o", "app.act('open')", "Open candidate", show=False, id="run.open"),
-    Binding("O", "app.act('pr')", "Pull request", show=False, id="run.pr"),
-    Binding("F", "app.act('fork')", "Fork", show=False, id="run.fork"),
+    _act("a", "answer", "Answer", "what it asks: Enter never allows anything"),
+    _act("s", "steer", "Steer", "say something to the maker, now or in the next iteration"),
+    _act("p", "pause", "Pause", "hold it after this step; its clock stands still"),
+    _act("p", "continue", "Continue", "let it go on"),
+    _act("x", "stop", "Stop", "end it five seconds from now; its best candidate is kept"),
+    _act("u", "undo", "Undo stop", "take the stop back while it waits"),
+    _act("r", "resume", "Resume", "go on where it stood still or ended"),
+    _act("t", "replay", "Replay", "see it as it stood at any of its events"),
+    _act("e", "shell", "Shell", "a shell in its sandbox, on the whole terminal"),
+    _act("o", "open", "Open candidate", "in a clone of its own, with branch and pull request", show=False),
+    _act("O", "pr", "Pull request", "open it, or bring it up to date", show=False),
+    _act("F", "fork", "Fork", "a new run from the iteration that is shown", show=False),
 ]
 """What can be done to the run under the cursor or on the screen; the app knows which of it applies."""
 

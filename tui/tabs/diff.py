@@ -141,10 +141,10 @@ class DiffTab(Horizontal):
     def _draw_file(self, at: int, width: int) -> tuple[Line, ...]:
         file = self._sheet.files[at]
         size = f"+{file.plus} −{file.minus}"
-        room = width - len(size) - 4
+        room = width - len(size) - 5
         path = file.path if len(file.path) <= room else f"…{file.path[-max(room - 1, 1) :]}"
         tone = {"A": "good", "D": "bad"}.get(file.status, "gate")
-        return (((f"{file.status} ", tone), (fit(cut(path, room), room), "plain"), (f" {size}", "dim")),)
+        return (((f" {file.status} ", tone), (fit(cut(path, room), room), "plain"), (f" {size}", "dim")),)
 
     def step(self, view: View, by: int) -> None:
         """Show the next iteration's candidate, or that of the one before."""

@@ -9,6 +9,7 @@ from textual.screen import Screen
 from textual.strip import Strip
 from textual.widget import Widget
 
+from tui.keys import rank
 from tui.text import Line, Span, cells
 from tui.widgets.paint import CLASSES, paint
 
@@ -61,7 +62,7 @@ class Keys(Widget):
     COMPONENT_CLASSES: ClassVar[set[str]] = CLASSES
     ALLOW_SELECT = False
     LAST = "help"
-    """The action that is shown whatever the width."""
+    """The name of what is shown whatever the width."""
 
     def __init__(self) -> None:
         super().__init__(markup=False)
@@ -76,9 +77,9 @@ class Keys(Widget):
             binding = active.binding
             if binding.show and active.enabled and binding.action not in shown:
                 shown[binding.action] = (
-                    binding.key, self.app.get_key_display(binding), binding.description, binding.action,
+                    binding.key, self.app.get_key_display(binding), binding.description, binding.id or "",
                 )  # fmt: skip
-        keys = sorted(shown.values(), key=lambda key: key[3] == self.LAST)
+        keys = sorted(shown.values(), key=lambda key: (key[3] == self.LAST, rank(key[3])))
         if keys != self._shown:
             self._shown = keys
             self.refresh()
