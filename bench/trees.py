@@ -116,7 +116,7 @@ def _one(context: Context, made: tuple[Ground, float]) -> Iterator[Figure]:
             back.append(1000 * seconds(rollback, box, place.store, point, base))
             began = time.perf_counter()
             with closing(place.engine.open(place.spec)) as room:
-                put(room, place.store, point, base)
+                put(room, place.store, point, base, fresh=True)
                 gates.append(time.perf_counter() - began)
     yield figures.of("commits_out", out)
     yield figures.of("checkpoint", held)

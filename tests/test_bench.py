@@ -111,7 +111,7 @@ def test_another_run_than_was_meant_is_no_figure() -> None:
     assert checked("", whole, 1) == whole
     for other, turns in (
         (whole, 2),
-        (whole, 0),
+        (heard((0, 1), (2, 3), (4, 5), (6, 7)), 1),
         (heard((0, 1), (2, 3), breach="it shrank"), 1),
         (heard((0, 1), (2, 3), status=500), 1),
     ):

@@ -19,6 +19,7 @@ from harness.repo import (
     Rejected,
     Store,
     export_script,
+    fresh_script,
     import_script,
     script_failed,
     split_export,
@@ -363,6 +364,27 @@ def test_any_mess_is_cleared(house: House, work: Path, mess: str) -> None:
     house.into(work, house.base.tree)
     assert plain(work) == plain(house.seed)
     assert house.out(work) == house.base.tree
+
+
+def test_into_a_fresh_clone_the_short_way_leads_to_the_same(house: House, work: Path, tmp_path: Path) -> None:
+    (work / "src/app.py").write_text("x = 2\n")
+    (work / "src/deep/er.py").unlink()
+    (work / "new").mkdir()
+    (work / "new/crlf.bat").write_bytes(b"a\r\n")
+    (work / "link").unlink()
+    (work / "link").symlink_to("README.md")
+    (work / "run.sh").chmod(0o644)
+    tree = house.out(work)
+    short, long = clone_of(house.seed, tmp_path / "short"), clone_of(house.seed, tmp_path / "long")
+    house.into(long, tree)
+    done = shell(fresh_script(tree), short, house.store.pack(tree, house.base.commit))
+    assert (done.returncode, done.stdout) == (0, b""), done.stderr.decode()
+    for look in (("status", "--porcelain"), ("ls-files", "-s"), ("diff", tree)):
+        assert git(short, *look) == git(long, *look)
+    found, other = ({p: f for p, f in snapshot(at).items() if ".git" not in p.split("/")} for at in (short, long))
+    assert found == other
+    broken = shell(fresh_script(tree), short, b"no pack")
+    assert script_failed(broken.returncode, broken.stderr).why.startswith("the objects could not be packed")
 
 
 def test_a_commit_does_as_well_as_a_tree(house: House, work: Path) -> None:

@@ -101,7 +101,7 @@ class Ground:
         try:
             if tree != self.base.tree:
                 commit = self.store.commit(tree, self.base.commit, "clean room")
-                put(sandbox, self.store, commit, self.base.commit)
+                put(sandbox, self.store, commit, self.base.commit, fresh=True)
             yield sandbox
         finally:
             sandbox.close()

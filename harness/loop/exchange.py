@@ -1,6 +1,15 @@
 """Commits in and out of a sandbox, as packs: no file is ever copied, no git runs in a tree the agent wrote."""
 
-from harness.repo import Received, Rejected, Store, export_script, import_script, script_failed, split_export
+from harness.repo import (
+    Received,
+    Rejected,
+    Store,
+    export_script,
+    fresh_script,
+    import_script,
+    script_failed,
+    split_export,
+)
 from sandboxes.base import Sandbox, SandboxGone
 
 BEGUN = "refs/loopwright/begun"
@@ -10,12 +19,12 @@ PACK_BYTES = 64 * 1024 * 1024
 """What a candidate's pack may weigh; a change that is larger is no change to a source tree."""
 
 
-def put(sandbox: Sandbox, store: Store, commit: str, base: str, rewind: bool = False) -> None:
+def put(sandbox: Sandbox, store: Store, commit: str, base: str, *, rewind: bool = False, fresh: bool = False) -> None:
     """Make the sandbox's work tree exactly `commit`, with `rewind` also its HEAD `base`, as it was when fresh.
 
-    Raises `SandboxGone` when its git cannot.
+    `fresh` is quicker, and for a sandbox in which nothing has been run. Raises `SandboxGone` when its git cannot.
     """
-    script = import_script(commit, base if rewind else "")
+    script = fresh_script(commit) if fresh else import_script(commit, base if rewind else "")
     result = sandbox.run(["sh", "-c", script], stdin=store.pack(commit, base), timeout=300, merge=True)
     if result.exit_code != 0:
         failed = script_failed(result.exit_code, result.stdout)

@@ -195,7 +195,7 @@ def _clean_room(
     try:
         if tree != run.base.tree:
             commit = run.store.commit(tree, run.base.commit, "clean room")
-            put(sandbox, run.store, commit, run.base.commit)
+            put(sandbox, run.store, commit, run.base.commit, fresh=True)
         opened.append(run.opened(sandbox, "gates", begun))
         yield sandbox
     finally:

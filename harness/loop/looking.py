@@ -25,7 +25,7 @@ class Looking:
             self.sandbox = run.open(self._purpose)
             run.unsaid.append(run.opened(self.sandbox, self._purpose, begun))
             run.cancel.busy.add(self.sandbox.interrupt)
-            put(self.sandbox, run.store, self._candidate.commit, run.base.commit)
+            put(self.sandbox, run.store, self._candidate.commit, run.base.commit, fresh=True)
         return self.sandbox
 
     def close(self) -> None:

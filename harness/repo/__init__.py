@@ -24,7 +24,7 @@ from harness.repo.errors import (
 )
 from harness.repo.intake import Received
 from harness.repo.packfile import Intake
-from harness.repo.scripts import export_script, import_script, script_failed, split_export
+from harness.repo.scripts import export_script, fresh_script, import_script, script_failed, split_export
 from harness.repo.source import Base, Notice, Repository, discover, resolve
 from harness.repo.store import Store
 from harness.repo.trees import Change, Stat
@@ -56,6 +56,7 @@ __all__ = [
     "check_branch",
     "discover",
     "export_script",
+    "fresh_script",
     "free_branch",
     "import_script",
     "publish",

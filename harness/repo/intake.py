@@ -10,6 +10,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
@@ -55,11 +56,15 @@ def receive(store: Place, pack: bytes | Iterable[bytes], tip: str, base: str, in
         place = msgspec.structs.replace(store, objects=quarantine, borrowed=(store.git_dir / "objects",))
         bounds = Bounds(cpu_seconds=intake.seconds, memory=512 * MEBI + _index_sizes(store), file=8 * intake.pack)
         _unpack(place, spool, intake, bounds)
-        tree = _tree_of(place, tip, base)
-        changes = _changes(place, base, tree, intake, bounds)
-        _check_sizes(place, changes, intake)
-        policy.check(changes, lambda oid: run(place, "cat-file", "blob", oid, cap=MEBI))
-        _keep(store, place, tree, base, bounds)
+        with ThreadPoolExecutor(1, thread_name_prefix="intake") as aside:
+            listed = aside.submit(_changes, place, base, tip, intake, bounds)
+            tree = _tree_of(place, tip, base)
+            changes = listed.result()
+            packed = aside.submit(_pack, place, quarantine / "kept", tree, base, bounds)
+            _check_sizes(place, changes, intake)
+            policy.check(changes, lambda oid: run(place, "cat-file", "blob", oid, cap=MEBI))
+            packed.result()
+        _keep(store, quarantine / "kept")
         return Received(tree=tree, paths=len(changes))
 
 
@@ -144,11 +149,11 @@ def _tree_of(place: Place, tip: str, base: str) -> str:
     return text(header[0][5:])
 
 
-def _changes(place: Place, base: str, tree: str, intake: Intake, bounds: Bounds) -> tuple[RawChange, ...]:
+def _changes(place: Place, base: str, tip: str, intake: Intake, bounds: Bounds) -> tuple[RawChange, ...]:
     too_many = Rejected("paths", "", f"more than {intake.paths} paths changed", "change fewer files")
     try:
         # The longest line of a path git and the policy allow is far below 2 KiB.
-        changes = raw_changes(place, f"{base}^{{tree}}", tree, cap=2048 * intake.paths, bounds=bounds)
+        changes = raw_changes(place, f"{base}^{{tree}}", f"{tip}^{{tree}}", cap=2048 * intake.paths, bounds=bounds)
     except TooLarge:
         raise too_many from None
     except GitFailed as error:
@@ -176,13 +181,20 @@ def _check_sizes(place: Place, changes: tuple[RawChange, ...], intake: Intake) -
         raise Rejected("total", "", why, "do not add large files")
 
 
-def _keep(store: Place, place: Place, tree: str, base: str, bounds: Bounds) -> None:
-    """Copy what `tree` needs and `base` lacks; whatever else the pack held stays behind."""
+def _pack(place: Place, into: Path, tree: str, base: str, bounds: Bounds) -> None:
+    """Pack what `tree` needs and `base` lacks; whatever else came with it stays behind."""
     wanted = f"{tree}\n^{base}\n^{base}^{{tree}}\n".encode()
-    target = store.git_dir / "objects" / "pack" / "pack"
+    into.mkdir()
     flags = ("--revs", "--non-empty", "-q", "--threads=1", *AS_IT_IS)
     try:
-        run(place, "pack-objects", *flags, str(target), stdin=wanted, config=_CONFIG, bounds=bounds)
+        run(place, "pack-objects", *flags, str(into / "pack"), stdin=wanted, config=_CONFIG, bounds=bounds)
     except GitFailed as error:
         _blame_the_disk(error)
         raise Rejected("pack", "", f"the pack lacks objects its commit needs: {error.why}") from None
+
+
+def _keep(store: Place, kept: Path) -> None:
+    """Move the pack into the store; git sees it once its index is there."""
+    for suffix in (".pack", ".rev", ".idx"):
+        for file in kept.glob(f"*{suffix}"):
+            file.rename(store.git_dir / "objects" / "pack" / file.name)
