@@ -14,12 +14,13 @@ Unit = Literal["ms", "s", "MB", "x", "/s", "%"]
 
 
 class Measure(msgspec.Struct, frozen=True):
-    """One row of the table. `target` is the most it may be; None where none was set."""
+    """One row of the table. `target` is the most it may be, `p95` the most in 19 of 20; None where none was set."""
 
     text: str
     unit: Unit
     target: float | None = None
     peer: str = ""
+    p95: float | None = None
 
 
 CATALOGUE: dict[str, Measure] = {
@@ -40,21 +41,23 @@ CATALOGUE: dict[str, Measure] = {
     "eight_wall": Measure("eight agents, 8 x 50 turns: wall", "s", 6, "41 s mini-swe-agent; bare 10.6 s pi"),
     "eight_memory": Measure("eight agents: peak memory", "MB", 150, "1,830 MB inspect_ai; bare 576 MB Codex"),
     "each_memory": Measure("each further agent: memory", "MB", 4, "a process each: 72 MB Codex"),
-    "open": Measure("sandbox: open to first answer", "s", 0.5, "0.32 s mini-swe-agent"),
+    "open": Measure("sandbox: open to first answer", "s", 0.5, "0.32 s mini-swe-agent", 1.0),
     "open_hosts": Measure("sandbox: the same, with named hosts", "s", 1.0),
-    "command": Measure("sandbox: one command", "ms", None, "74 ms mini-swe-agent"),
+    "command": Measure("sandbox: command overhead", "ms", 5, "74 ms mini-swe-agent"),
     "close": Measure("sandbox: close", "ms", 100),
     "gone": Measure("sandbox: close until it is gone", "ms", None, "200 ms inspect_ai"),
-    "ready_2000": Measure("2,000 files: sandbox to first `git status`", "s", 0.5),
-    "commits_out": Measure("2,000 files: a change taken out, verified", "ms", 150),
+    "refused": Measure("sandbox: the slowest of ten refusals, no network", "ms", 1_000),
+    "outgrown": Measure("sandbox: a disk bomb's growth over its limit of 1 GB", "%", 10),
+    "ready_2000": Measure("2,000 files: sandbox ready, first `git status`", "s", 0.5, "", 1.0),
+    "commits_out": Measure("2,000 files: commits out, verified", "ms", 150),
     "checkpoint": Measure("2,000 files: checkpoint", "ms", 150),
     "rollback": Measure("2,000 files: rollback in place", "ms", 150),
-    "gate_ready": Measure("2,000 files: gate container at a candidate", "s", 0.7),
-    "eight_2000": Measure("2,000 files: eight sandboxes at once", "s", 3),
-    "crash": Measure("harness killed: until its container is gone", "s", 1),
+    "gate_ready": Measure("2,000 files: gate container ready at a candidate", "s", 0.7),
+    "eight_2000": Measure("2,000 files: eight sandboxes ready together", "s", 3),
+    "crash": Measure("crash cleanup: harness killed, container gone", "s", 1),
     "flat": Measure("harness's peak memory while 1 GB is printed", "MB", 20),
     "seed_50000": Measure("50,000 files: seed, once", "s"),
-    "ready_50000": Measure("50,000 files: sandbox to first `git status`", "s", 1),
+    "ready_50000": Measure("50,000 files: sandbox ready, first `git status`", "s", 1),
     "cached_gate": Measure("verdict of a cached gate", "ms", 50),
     "clean_room": Measure("clean room ready", "s", 0.5),
     "tests_gate": Measure("tests gate on a candidate", "s"),

@@ -28,7 +28,7 @@ FAMILIES = (
         ("first_request", "gap", "wall_50", "cpu_50", "memory_50", "gap_5", "gap_50", "gap_200", "growth"),
     ),
     Family("agents", ("eight_wall", "eight_memory", "each_memory")),
-    Family("sandbox", ("open", "open_hosts", "command", "close", "gone")),
+    Family("sandbox", ("open", "open_hosts", "command", "close", "gone", "refused", "outgrown")),
     Family(
         "trees",
         (

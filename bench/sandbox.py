@@ -1,7 +1,9 @@
 """A sandbox by itself: opened, used, closed; beside what a plain container costs in the same minute."""
 
+import statistics
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from typing import Any
 
 import msgspec
@@ -12,11 +14,27 @@ from bench.context import Context
 from bench.figures import Figure
 from harness.journal import Journal
 from harness.repo import Store, discover, resolve
-from sandboxes import Sandbox, Spec
+from sandboxes import Resources, Sandbox, Spec
 from sandboxes.docker import DockerEngine
 
 COMMANDS = 20
 """In each sandbox."""
+PLAIN = "a plain container: create, start, exec_run"
+OPENED = 5
+"""Times `runs`, so that there are enough to speak of a 95th percentile."""
+REFUSED = """
+import socket, time
+for host in ("1.1.1.1", "169.254.169.254", "10.0.0.1", "172.17.0.1", "192.0.2.1", "2606:4700::1111", "::ffff:1.1.1.1",
+             "host.docker.internal", "example.com", "localhost"):
+    began = time.perf_counter()
+    try:
+        for family, kind, _, _, address in socket.getaddrinfo(host, 443, type=socket.SOCK_STREAM):
+            socket.socket(family, kind).connect(address)
+    except OSError: print(1000 * (time.perf_counter() - began))
+"""
+"""Prints the milliseconds of each refusal. Nothing waits by itself: what takes long is waiting for an answer."""
+LIMIT_MB = 1_024
+BOMB = "i=0; while :; do i=$((i+1)); head -c 64000000 /dev/zero > bomb$i; done"
 PATIENCE = 30.0
 
 
@@ -30,7 +48,7 @@ def measure(context: Context) -> Iterator[Figure]:
     plain: list[float] = []
     ours: list[float] = []
     execs: list[float] = []
-    for _ in range(2 * context.runs):
+    for _ in range(OPENED * context.runs):
         began = time.perf_counter()
         sandbox = engine.open(spec)
         _true(sandbox)
@@ -43,13 +61,18 @@ def measure(context: Context) -> Iterator[Figure]:
         closed.append(1000 * (time.perf_counter() - began))
         wait_gone(engine.client, sandbox.id)
         gone.append(1000 * (time.perf_counter() - began))
-        plain.append(_plain(engine.client, spec.image))
+        plain.append(bare(engine.client, spec.image))
+    for _ in range(2 * context.runs):
         hosts.append(seconds(_with_hosts, engine, spec))
-    yield figures.of("open", opened, beside=("a plain container: create, start, exec_run", plain))
+    yield figures.of("open", opened, beside=(PLAIN, plain))
     yield figures.of("open_hosts", hosts, beside=("without a network", opened))
     yield figures.of("command", ours, beside=("exec_run of the SDK", execs))
     yield figures.of("close", closed)
     yield figures.of("gone", gone)
+    if context.wants("refused"):
+        yield _refused(engine, spec)
+    if context.wants("outgrown"):
+        yield figures.of("outgrown", [_outgrown(engine, spec) for _ in range(context.runs)])
 
 
 def workplace(context: Context) -> tuple[DockerEngine, Spec]:
@@ -96,7 +119,25 @@ def _exec(client: Any, container: str) -> None:
         raise figures.Unmeasurable("the engine cannot run `true`")
 
 
-def _plain(client: Any, image: str) -> float:
+def _refused(engine: DockerEngine, spec: Spec) -> Figure:
+    """The slowest of ten attempts to reach something."""
+    with closing(engine.open(spec)) as box:
+        told = [float(line) for line in box.run(["python3", "-c", REFUSED]).stdout.split()]
+    if len(told) != 10:
+        raise figures.Unmeasurable(f"{10 - len(told)} of ten attempts were not refused")
+    return Figure(name="refused", value=max(told), beside=("the median of them", statistics.median(told)))
+
+
+def _outgrown(engine: DockerEngine, spec: Spec) -> float:
+    """Per cent by which a command that writes as fast as it can has outgrown its workspace when it is dead."""
+    with closing(engine.open(msgspec.structs.replace(spec, resources=Resources(disk_mb=LIMIT_MB)))) as box:
+        if box.run(BOMB, timeout=300).bomb != "disk":
+            raise figures.Unmeasurable("the bomb was not stopped for the disk")
+        found = box.run("du -cm bomb* | tail -n 1 | cut -f 1").stdout
+        return 100 * max(0.0, int(found) / LIMIT_MB - 1)
+
+
+def bare(client: Any, image: str) -> float:
     """Seconds until a container without any of our walls but the missing network has answered."""
     began = time.perf_counter()
     host = client.create_host_config(network_mode="none")

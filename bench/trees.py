@@ -14,7 +14,7 @@ from bench import figures
 from bench.context import Context
 from bench.figures import Figure
 from bench.house import ROOT
-from bench.sandbox import seconds, wait_gone, workplace
+from bench.sandbox import OPENED, PLAIN, bare, seconds, wait_gone, workplace
 from harness.loop.checkpoints import checkpoint, rollback
 from harness.loop.exchange import put, take
 from harness.repo import Base, Store, discover, resolve
@@ -24,6 +24,8 @@ from sandboxes.docker import DockerEngine
 SMALL, LARGE = 2_000, 50_000
 """Files of the two repositories."""
 AT_ONCE = 8
+COMMIT = "git add -A && git -c user.name=a -c user.email=a@b commit -qm a"
+RESET = "git reset -q --hard && git clean -ffdxq"
 EDIT = "for i in 1 2 3 4 5; do echo changed >> d1/f$i; done; echo new > new"
 OUTPUT = 1_000_000_000
 """Bytes that a command prints to show that the harness keeps none of them."""
@@ -61,16 +63,20 @@ def measure(context: Context) -> Iterator[Figure]:
     if context.wants("ready_2000", "checkpoint", "rollback", "commits_out", "gate_ready"):
         yield from _one(context, small)
     if context.wants("eight_2000"):
-        yield figures.of("eight_2000", [_eight(small) for _ in range(context.runs)])
+        pairs = [(_eight(small), _eight_bare(small)) for _ in range(context.runs)]
+        beside = ("eight plain containers at once", [floor for _, floor in pairs])
+        yield figures.of("eight_2000", [ours for ours, _ in pairs], beside=beside)
     if context.wants("crash"):
-        yield figures.of("crash", [_crash(small) for _ in range(2 * context.runs)])
+        killed = [_killed(small) for _ in range(2 * context.runs)]
+        beside = ("a plain container, removed by force", killed)
+        yield figures.of("crash", [_crash(small) for _ in range(2 * context.runs)], beside=beside)
     if context.wants("flat"):
         yield _flat(small)
     if context.wants("seed_50000", "ready_50000"):
         began = time.perf_counter()
         large = ground(context, engine, known, LARGE)
         yield figures.of("seed_50000", [time.perf_counter() - began - large[1]])
-        yield figures.of("ready_50000", list(_ready(large[0], context.runs)))
+        yield _ready("ready_50000", large[0], context.runs)
 
 
 def ground(context: Context, engine: DockerEngine, known: Spec, files: int) -> tuple[Ground, float]:
@@ -93,35 +99,49 @@ def ground(context: Context, engine: DockerEngine, known: Spec, files: int) -> t
     return Ground(store, base, engine, msgspec.structs.replace(known, seed=seed, run="trees")), made
 
 
-def _ready(place: Ground, count: int) -> Iterator[float]:
+def _ready(name: str, place: Ground, count: int) -> Figure:
     """Seconds until a fresh sandbox has answered `git status`; closed again."""
+    ours, plain = [], []
     for _ in range(count):
         began = time.perf_counter()
         with closing(place.open()):
-            yield time.perf_counter() - began
+            ours.append(time.perf_counter() - began)
+        plain.append(bare(place.engine.client, place.spec.image))
+    return figures.of(name, ours, beside=(PLAIN, plain))
 
 
 def _one(context: Context, made: tuple[Ground, float]) -> Iterator[Figure]:
     place, _ = made
     base = place.base.commit
-    held, back, out, gates = [], [], [], []
-    yield figures.of("ready_2000", list(_ready(place, 4 * context.runs)))
+    held: list[float] = []
+    back: list[float] = []
+    out: list[float] = []
+    gates: list[float] = []
+    commits: list[float] = []
+    resets: list[float] = []
+    plain: list[float] = []
+    yield _ready("ready_2000", place, OPENED * context.runs)
     with closing(place.open()) as box:
         for _ in range(4 * context.runs):
             box.run(EDIT)
             out.append(1000 * seconds(take, box, place.store, base))
             held.append(1000 * seconds(checkpoint, box, place.store, "trees", base))
             point = checkpoint(box, place.store, "trees", base)
+            commits.append(1000 * seconds(box.run, COMMIT))
+            box.run(EDIT)
+            resets.append(1000 * seconds(box.run, RESET))
             box.run(EDIT)
             back.append(1000 * seconds(rollback, box, place.store, point, base))
             began = time.perf_counter()
             with closing(place.engine.open(place.spec)) as room:
                 put(room, place.store, point, base, fresh=True)
                 gates.append(time.perf_counter() - began)
-    yield figures.of("commits_out", out)
-    yield figures.of("checkpoint", held)
-    yield figures.of("rollback", back)
-    yield figures.of("gate_ready", gates)
+            plain.append(bare(place.engine.client, place.spec.image))
+    inside = ("git add and commit inside", commits)
+    yield figures.of("commits_out", out, beside=inside)
+    yield figures.of("checkpoint", held, beside=inside)
+    yield figures.of("rollback", back, beside=("git reset and clean inside", resets))
+    yield figures.of("gate_ready", gates, beside=(PLAIN, plain))
 
 
 def _eight(made: tuple[Ground, float]) -> float:
@@ -131,6 +151,23 @@ def _eight(made: tuple[Ground, float]) -> float:
         for box in pool.map(lambda _: made[0].open(), range(AT_ONCE)):
             stack.callback(box.close)
         return time.perf_counter() - began
+
+
+def _eight_bare(made: tuple[Ground, float]) -> float:
+    """Seconds until eight plain containers that were asked for at once have all answered."""
+    place = made[0]
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        return max(pool.map(lambda _: bare(place.engine.client, place.spec.image), range(AT_ONCE)))
+
+
+def _killed(made: tuple[Ground, float]) -> float:
+    """Seconds until a plain container that runs is gone by force."""
+    client = made[0].engine.client
+    container = client.create_container(image=made[0].spec.image, entrypoint=["sleep", "60"])["Id"]
+    client.start(container)
+    began = time.perf_counter()
+    client.remove_container(container, force=True)
+    return time.perf_counter() - began
 
 
 def _crash(made: tuple[Ground, float]) -> float:

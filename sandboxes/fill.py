@@ -44,7 +44,7 @@ def fill(client: docker.APIClient, image: str, volume: str, seed: Path, uid: int
         read_only=True,
         network_mode="none",
         log_config=LogConfig(type="none"),
-        mounts=[Mount(WORKSPACE, volume, type="volume", no_copy=True)],
+        mounts=[Mount(WORKSPACE, volume, type="volume", no_copy=True, labels=marks)],
     )
     container = client.create_container(
         image, entrypoint=["/bin/sh", "-c", START, EXTRACT, WORKSPACE], command=[], user="0:0", host_config=host,

@@ -114,6 +114,8 @@ def container(
         places[WORKSPACE] = f"rw,exec,mode=0755,uid={uid},gid={uid},size={size}m,nr_inodes={INODES},nosuid,nodev"
     if mode == "layer":
         places |= dict.fromkeys(LOOSE, f"rw,noexec,mode=1777,size=16m,nr_inodes={INODES},nosuid,nodev")
+    # The labels are for an engine that makes it anew here, because `gc` was faster than a dead harness's last request.
+    workspace = Mount(WORKSPACE, volume, "volume", read_only=spec.read_only, no_copy=True, labels=dict(marks))
     host = client.create_host_config(
         auto_remove=True,
         cap_drop=["ALL"],
@@ -125,7 +127,7 @@ def container(
         ipc_mode="private",
         log_config=LogConfig(type="none"),
         tmpfs=places,
-        mounts=[Mount(WORKSPACE, volume, type="volume", read_only=spec.read_only, no_copy=True)] if volume else [],
+        mounts=[workspace] if volume else [],
         mem_limit=limits.memory_mb * MB,
         memswap_limit=limits.memory_mb * MB,
         nano_cpus=min(limits.millicpus, cores * 1_000) * 1_000_000,

@@ -34,6 +34,9 @@ def gc(client: docker.APIClient, home: Path, keep: frozenset[str] | None, seeds:
     """Remove what dead processes left in this home and on this engine; say what.
 
     With `keep` None every named workspace stays: that much may be done without being asked to.
+
+    A request of a dead process that the engine has not finished is in no list. What comes of it is a container that
+    is never started, with its volume: the next `gc` removes both.
     """
     mine = {label("home"): home_id(home)}
     removed: list[str] = []

@@ -71,7 +71,8 @@ def ours(
     client: docker.APIClient, image: str, program: str, kind: str, volume: str, marks: Mapping[str, str], **host: Any
 ) -> dict[str, Any]:
     """A container of our own program: nobody, no capability, a read-only root, an end when the harness ends."""
-    mounts = [Mount("/run/pod", volume, type="volume", no_copy=True)] if volume else []
+    labels = {**marks, owner.label("workspace"): ""}
+    mounts = [Mount("/run/pod", volume, type="volume", no_copy=True, labels=labels)] if volume else []
     return {
         "image": image,
         "name": named(kind, marks),

@@ -76,11 +76,16 @@ def processes(box: Sandbox) -> list[str]:
 
 
 class Relay:
-    """The engine's socket behind a TCP port: to us it is an engine on another machine."""
+    """The engine's socket behind a TCP port, which makes it an engine on another machine, or behind another socket."""
 
-    def __init__(self) -> None:
-        self.server = socket.create_server(("127.0.0.1", 0))
-        self.port = self.server.getsockname()[1]
+    def __init__(self, path: Path | None = None) -> None:
+        if path:
+            self.server = socket.socket(socket.AF_UNIX)
+            self.server.bind(str(path))
+            self.server.listen()
+        else:
+            self.server = socket.create_server(("127.0.0.1", 0))
+            self.port = self.server.getsockname()[1]
         self.pairs: list[socket.socket] = []
         self.flows = threading.Event()
         self.flows.set()

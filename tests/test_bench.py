@@ -47,7 +47,7 @@ def test_what_cannot_be_measured_says_why() -> None:
     done = bench("sandbox", "--runs", "1", DOCKER_HOST="tcp://127.0.0.1:1")
     assert done.returncode == 1
     lines = [line for line in done.stdout.splitlines() if line.startswith("sandbox: ")]
-    assert len(lines) == 5
+    assert len(lines) == 7
     assert all("not measured: " in line and "Docker" in line for line in lines)
     assert "0 targets met, 0 missed" in done.stdout
 

@@ -1,19 +1,21 @@
 """Deaths: of the harness, of the container, of the engine's connection. What is left, and what is not."""
 
 import io
+import socket
 import subprocess
 import sys
 import tarfile
+import tempfile
 import threading
 import time
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
 
 from sandboxes.base import Image, SandboxGone, SandboxUnavailable, Spec
 from sandboxes.docker import DockerEngine
-from tests.sandbox_support import Opener, Relay, containers, volumes
+from tests.sandbox_support import Opener, Relay, containers, until, volumes
 
 pytest_plugins = ("tests.sandbox_fixtures",)
 
@@ -92,9 +94,46 @@ def test_killed_at_any_point_leaves_nothing(
     deadline = time.monotonic() + 30
     while containers(docker_engine, run=run) or volumes(docker_engine, run):
         assert time.monotonic() < deadline, "the killed harness leaves something that gc does not take"
-        docker_engine.gc()  # what the engine was just making for the dead may come into being after a first look
+        docker_engine.gc()  # more than once: see the next test
     docker_engine.gc()
     assert not (docker_engine.home / "work" / run).exists()
+
+
+class Held(Relay):
+    """The engine's socket behind another one, which keeps the request for a container until it is let go."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self.flows.clear()
+        self.asked = threading.Event()
+
+    def carry(self, source: socket.socket, sink: socket.socket) -> None:
+        with suppress(OSError):  # it carries for a process that is killed
+            while data := source.recv(1 << 16):
+                if b"/containers/create" in data:
+                    self.asked.set()
+                    self.flows.wait()
+                sink.sendall(data)
+
+
+def test_what_the_engine_is_only_just_making_for_the_dead_is_found_the_next_time(
+    docker_engine: DockerEngine, docker_image: Image, docker_seed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with tempfile.TemporaryDirectory() as directory:
+        relay = Held(Path(directory, "docker.sock"))
+        monkeypatch.setenv("DOCKER_HOST", f"unix://{directory}/docker.sock")
+        child = harness(docker_engine, docker_image, docker_seed, "late")
+        assert relay.asked.wait(60)
+        child.kill()
+        child.communicate()
+        assert [line.split("/")[0] for line in docker_engine.gc()] == ["workspace late"]
+        assert (containers(docker_engine, run="late"), volumes(docker_engine, "late")) == ([], [])
+        relay.flows.set()
+        until(lambda: len(containers(docker_engine, run="late")) == 1)
+        assert [made["State"] for made in containers(docker_engine, run="late")] == ["created"]
+        assert [line.split()[0] for line in docker_engine.gc()] == ["container", "volume"]
+        assert (containers(docker_engine, run="late"), volumes(docker_engine, "late")) == ([], [])
+        relay.server.close()
 
 
 def test_another_homes_things_are_left_alone(
