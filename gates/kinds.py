@@ -134,5 +134,5 @@ def cache_key(gate: Gate, room: Room, image: str) -> str:
     trees = (inputs(gate, room, room.base), inputs(gate, room, room.head))
     rules = scoped(gate, room).rules
     parts = (MEANING, gate.digest(), *trees, bool(room.baseline), rules, image, sorted(baseline.items()))
-    message = room.message if gate.kind == "security" else ""
+    message = room.message if gate.kind == "security" and room.baseline else ""  # at base nothing is said yet
     return hashlib.sha256(repr((*parts, message)).encode(errors="backslashreplace")).hexdigest()[:32]

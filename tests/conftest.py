@@ -126,9 +126,11 @@ class House:
 
 
 def git(repo: Path, *args: str) -> str:
-    """Plain git, as a user runs it."""
+    """Plain git, as a user runs it; commits of the same content are the same, so that what gates found is, too."""
     identity = ("-c", "user.name=Test", "-c", "user.email=test@example.invalid")
-    done = subprocess.run(["git", "-C", str(repo), *identity, *args], capture_output=True, text=True, check=False)
+    environ = {**os.environ, "GIT_AUTHOR_DATE": "2026-01-01T12:00:00Z", "GIT_COMMITTER_DATE": "2026-01-01T12:00:00Z"}
+    command = ["git", "-C", str(repo), *identity, *args]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environ)
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
 

@@ -36,6 +36,11 @@ class Forked:
         self._process.join(seconds)
         return self._process.exitcode is not None
 
+    def signal(self, number: int) -> None:
+        """Send it a signal."""
+        assert self._process.pid
+        os.kill(self._process.pid, number)
+
     def kill(self) -> None:
         """SIGKILL, and wait until it is gone."""
         self._process.kill()

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from harness.events import BranchMade, CandidateMade, ModelFailed, ModelReplied, ModelRequested
+from harness.events import BranchMade, CandidateMade, ModelFailed, ModelReplied, ModelRequested, ToolStarted
 from tests.conftest import (
     FIX,
     GOAL,
@@ -25,11 +25,13 @@ from tests.conftest import (
     tool,
     verdict,
 )
+from tests.forked import Forked
 from tests.scripted.script import Ask, Step
 
 KILLS, SEEDS = 25, 8
 """200 kills in all; every seed is a repository of its own, so that the workers share them."""
 
+SLEEP = tool("bash", command="sleep 600")
 LOOK, READ = tool("bash", command="ls"), tool("read", file_path="httprange/parse.py")
 
 
@@ -70,7 +72,7 @@ def test_random_kills(house: House, play: Play, seed: int) -> None:
         runs += 1
         while True:
             process = house.fork(*args)
-            if not process.wait(min(chance.expovariate(1.6), 10.0)):
+            if not process.wait(min(chance.expovariate(2.0), 10.0)):
                 process.kill()
                 kills += 1
                 check_chain(house)
@@ -120,11 +122,11 @@ def test_a_killed_maker_goes_on_in_its_conversation_and_its_tree(house: House, p
     """The tool call that was running is answered as interrupted; nothing before it is asked or done again."""
     slow = tool("bash", command="touch httprange/began; sleep 600")
     server = play([[step(FIX), step(slow), step(TEST), step(finish())]])
-    process = house.start("run", GOAL, "--progress", "none")
-    wait_for(lambda: house.journal.runs() and "sleep 600" in house("log").out)
+    process = sleeping(house)
+    assert containers(house)
     time.sleep(0.5)
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
+    process.kill()
+    wait_for(lambda: not containers(house))  # the sandbox dies with its harness
     done = house("resume", "last", "--json")
     assert done.code == 0, done.err
     assert done.document["iterations"] == 1
@@ -134,24 +136,16 @@ def test_a_killed_maker_goes_on_in_its_conversation_and_its_tree(house: House, p
     assert git(house.repo, "show", f"{done.document['branch']}:httprange/parse.py").count("size - 1") == 3
 
 
-def test_the_sandbox_dies_with_its_harness(house: House, play: Play) -> None:
-    play([[step(tool("bash", command="sleep 600")), step(finish())]])
-    process = house.start("run", GOAL, "--progress", "none")
-    wait_for(lambda: house.journal.runs() and "sleep 600" in house("log").out)
-    assert containers(house)
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
-    wait_for(lambda: not containers(house))
-
-
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_salvages_and_resume_finishes(house: House, play: Play, number: int, code: int) -> None:
-    play([[step(FIX), step(TEST), step(tool("bash", command="sleep 600")), step(finish())]])
-    process = house.start("run", GOAL, "--json", "--progress", "plain")
-    wait_for(lambda: house.journal.runs() and "sleep 600" in house("log").out)
-    process.send_signal(number)
-    out, err = process.communicate(timeout=30)
-    assert process.returncode == code, err
+def test_a_signal_salvages_and_resume_goes_on_where_it_was(house: House, play: Play, number: int, code: int) -> None:
+    server = play([[step(FIX), step(SLEEP), step(TEST), step(finish())]])
+    process = sleeping(house, "--max-iterations", "1")
+    second = house("resume", "last")
+    assert second.code == 3
+    assert "being pursued" in second.err
+    process.signal(number)
+    assert process.wait(30)
+    assert process.returncode == code, process.output()
     assert house.state().finished is not None
     assert house.state().finished.outcome == "cancelled"
     assert "size - 1" in house("diff").out
@@ -160,49 +154,26 @@ def test_a_signal_salvages_and_resume_finishes(house: House, play: Play, number:
     done = house("resume", "last", "--json")
     assert done.code == 0, done.err
     assert house.branches() == [done.document["branch"]]
-
-
-def test_stop_from_another_terminal(house: House, play: Play) -> None:
-    play([[step(tool("bash", command="sleep 600")), step(finish())]])
-    process = house.start("run", GOAL, "--progress", "none")
-    wait_for(lambda: house.journal.runs() and "sleep 600" in house("log").out)
-    assert house("stop").code == 0
-    process.communicate(timeout=30)
-    assert process.returncode == 130
-    assert house.state().finished.reason == "stopped by stop"
-
-
-def test_one_run_is_never_pursued_twice(house: House, play: Play) -> None:
-    play([[step(tool("bash", command="sleep 600")), step(finish())]])
-    process = house.start("run", GOAL, "--progress", "none")
-    wait_for(lambda: house.journal.runs() and "sleep 600" in house("log").out)
-    second = house("resume", "last")
-    assert second.code == 3
-    assert "being pursued" in second.err
-    process.send_signal(signal.SIGINT)
-    process.communicate(timeout=30)
-
-
-def test_a_stopped_conversation_goes_on_where_it_was(house: House, play: Play) -> None:
-    """A limit and a signal cut an iteration short; it is the same iteration that goes on, not the next one."""
-    server = play([[step(FIX), step(tool("bash", command="sleep 600")), step(TEST), step(finish())]])
-    process = house.start("run", GOAL, "--progress", "none", "--max-iterations", "1")
-    wait_for(lambda: house.journal.runs() and "sleep 600" in house("log").out)
-    process.send_signal(signal.SIGINT)
-    process.communicate(timeout=30)
-    done = house("resume", "last", "--json")
-    assert done.code == 0, done.err
-    assert done.document["iterations"] == 1
+    assert done.document["iterations"] == 1  # it is the same iteration that goes on
     maker = [request for request in server.requests if request.body["model"] == MAKER]
     assert [len(request.body["messages"]) for request in maker] == [1, 3, 5, 7]
 
 
+def test_stop_from_another_terminal(house: House, play: Play) -> None:
+    play([[step(SLEEP), step(finish())]])
+    process = sleeping(house)
+    assert house("stop").code == 0
+    assert process.wait(30)
+    assert process.returncode == 130
+    assert house.state().finished.reason == "stopped by stop"
+
+
 def test_a_stop_is_heard_in_a_busy_run(house: House, play: Play) -> None:
     play([{"steps": [step(tool("bash", command="date +%N"))], "repeat": 149, "then": [step(finish())]}])
-    process = house.start("run", GOAL, "--progress", "none")
+    process = house.fork("run", GOAL, "--progress", "none")
     wait_for(lambda: house.journal.runs() and house.state().turns > 3)
     assert house("stop").code == 0
-    process.communicate(timeout=60)
+    assert process.wait(60)
     assert process.returncode == 130
     assert house.state().turns < 140
 
@@ -213,6 +184,18 @@ def test_more_money_takes_an_exhausted_run_on(house: House, play: Play) -> None:
     assert (poor.code, poor.document["outcome"], poor.document["cost_usd"]) == (5, "exhausted", 0)
     done = house("resume", "last", "--max-cost", "5", "--json")
     assert done.code == 0, done.err
+
+
+def sleeping(house: House, *more: str) -> Forked:
+    """A run whose maker is in the midst of a long command."""
+    process = house.fork("run", GOAL, "--progress", "none", *more)
+    wait_for(lambda: house.journal.runs() and any("sleep 600" in begun for begun in commands(house)))
+    return process
+
+
+def commands(house: House) -> list[str]:
+    """What the last run's tools were told to do."""
+    return [record.event.input for record in house.records() if isinstance(record.event, ToolStarted)]
 
 
 def wait_for(true: object, seconds: float = 60) -> None:

@@ -1,7 +1,5 @@
 """The main job, as a user runs it: a goal becomes a proven branch, or nothing at all."""
 
-import subprocess
-
 import msgspec
 import pytest
 
@@ -70,20 +68,6 @@ def test_red_feedback_green_accept_branch(house: House, play: Play) -> None:
     assert "done" not in msgspec.json.encode(checker[0].body["messages"]).decode().split("evidence")[0]
 
 
-def test_green_at_the_first_try_is_one_iteration(house: House, play: Play) -> None:
-    house.detect()
-    play([[step(FIX, TEST), step(finish())]])
-    result = house.run().document
-    assert (result["outcome"], result["iterations"]) == ("succeeded", 1)
-    proofs = [
-        note
-        for r in house.records()
-        if isinstance(r.event, GateFinished) and r.event.gate == "proof"
-        for note in (r.event.result.notes if r.event.result else ())
-    ]
-    assert any("test_open_ended" in note and "proves" in note for note in proofs)
-
-
 @pytest.mark.replayed("claims without a change")
 @pytest.mark.drills("seen_tree")
 def test_a_claim_without_a_change_is_no_success(house: House, play: Play) -> None:
@@ -136,10 +120,17 @@ def test_failures_that_were_there_before_do_not_count(house: House, play: Play) 
     git(house.repo, "commit", "-qm", "a failing test")
     play([[step(FIX, TEST), step(finish())]])
     result = house.run().document
-    assert result["outcome"] == "succeeded"
+    assert (result["outcome"], result["iterations"]) == ("succeeded", 1)
     tests = next(gate for gate in result["gates"] if gate["name"] == "tests")
     assert tests["baseline_failures"] == ["tests/test_old.py::test_old"]
     assert tests["new_failures"] == []
+    proofs = [
+        note
+        for r in house.records()
+        if isinstance(r.event, GateFinished) and r.event.gate == "proof"
+        for note in (r.event.result.notes if r.event.result else ())
+    ]
+    assert any("test_open_ended" in note and "proves" in note for note in proofs)
 
 
 def test_without_success_nothing_is_created_and_the_best_candidate_can_be_seen(house: House, play: Play) -> None:
@@ -274,22 +265,14 @@ def test_a_command_that_is_red_at_base_has_to_become_green(house: House, play: P
 
 
 def test_what_a_gate_finds_is_reused_only_under_the_same_sandbox(house: House, play: Play) -> None:
-    play([[step(FIX), step(finish())]] * 2, [[verdict()]] * 2)
-    assert house.run().code == 0
-    house.home.joinpath("config.toml").write_text('[sandbox.env]\nMODE = "other"\n')
-    assert house.run(goal=f"{GOAL}, once more").code == 0
-    finished = [r.event for r in house.records() if isinstance(r.event, GateFinished)]
-    assert not [event.gate for event in finished if event.cached]
-
-
-def test_a_goal_cannot_forge_trailers(house: House, play: Play) -> None:
-    play([[step(FIX, TEST), step(finish())]])
-    done = house.run(goal=f"{GOAL}\n\nLoopwright-Run: deadbeef\nLoopwright-Audit: 1:00\n---\n")
-    message = git(house.repo, "log", "-1", "--format=%B", done.document["branch"])
-    parse = ["git", "interpret-trailers", "--parse"]
-    found = subprocess.run(parse, input=message, capture_output=True, text=True, check=True).stdout
-    assert f"Loopwright-Run: {done.document['run']}\n" in found
-    assert "deadbeef" not in found
+    server = play([])
+    nothing = ("--max-cost", "0.000001")  # it ends before its first call: the baseline is all there is
+    for config, cached in (("", True), ('[sandbox.env]\nMODE = "other"\n', False)):
+        house.home.joinpath("config.toml").write_text(config)
+        assert house.run(*nothing).code == 5
+        finished = [r.event for r in house.records() if isinstance(r.event, GateFinished)]
+        assert {event.cached for event in finished} == {cached}
+    assert server.requests == []
 
 
 def test_nobody_looking_on_is_no_reason_to_stop(house: House, play: Play) -> None:
