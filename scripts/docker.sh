@@ -93,7 +93,7 @@ start() {
         stale=$(cat /var/run/docker.pid 2>/dev/null || true)
         is_dockerd "$stale" || rm -f /var/run/docker.pid
         say "starting dockerd (log: $log)"
-        setsid dockerd --host unix:///var/run/docker.sock >>"$log" 2>&1 </dev/null &
+        setsid dockerd --host unix:///var/run/docker.sock --log-level warn >>"$log" 2>&1 </dev/null &
         echo $! >"$pidfile"
     fi
     waited=0
