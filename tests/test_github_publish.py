@@ -1,6 +1,8 @@
 """Publishing: a bundle is believed nothing, a patch is weighed, a commit is read back, nothing is done twice."""
 
 import itertools
+import re
+import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -25,7 +27,7 @@ from harness.repo import Store
 from harness.repo.remote import Remote, fetch
 from tests.github_stand_in import StandIn, World
 from tests.github_stand_in.world import BOT
-from tests.github_support import seeded
+from tests.github_support import READ, WRITE, Ran, Runner, labelled, seeded
 
 Files = dict[str, tuple[str, bytes] | None]
 CANARY = "s3cr3t-canary-value-0123456789"
@@ -340,3 +342,64 @@ def test_no_canary_leaves_by_any_text(desk: Desk, world: World) -> None:
     written = world.written()
     for text in texts:
         assert text not in written
+
+
+@pytest.fixture(scope="module")
+def pem(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
+    """An app's private key, and the file of its public one."""
+    room = tmp_path_factory.mktemp("app")
+    private, public = room / "key.pem", room / "public.pem"
+    subprocess.run(["openssl", "genpkey", "-algorithm", "RSA", "-out", str(private)], check=True, capture_output=True)
+    subprocess.run(["openssl", "pkey", "-in", str(private), "-pubout", "-out", str(public)], check=True)
+    return private.read_text(), public
+
+
+def test_an_app_publishes_in_its_own_name_and_ends_its_token(
+    desk: Desk, world: World, stand: StandIn, pem: tuple[str, Path], tmp_path: Path
+) -> None:
+    key, public = pem
+    runner = Runner(stand, tmp_path / "runner", tmp_path)
+    runner.tokens["publish"] = "gate-token"  # the job's own token could not push
+    directory, _ = desk.bundle(GOOD)
+
+    def publish(n: int, private: str, **permissions: str) -> tuple[int, Ran]:
+        world.install("4711", "loop-app[bot]", public, **permissions)
+        number = world.issue("Ranges end too early", "body")
+        payload = labelled(world, number)
+        gate = runner.job("gate", "issues", payload, n)
+        shutil.copytree(directory, runner.root / f"bundle-{n}")
+        runner.extra = {"LOOPWRIGHT_APP_ID": "4711", "LOOPWRIGHT_APP_PRIVATE_KEY": private}
+        return number, runner.job("publish", "issues", payload, n, gate.outputs["ticket"])
+
+    tokens = set(world.tokens)
+    number, done = publish(1, key, **WRITE)
+    assert (done.code, done.outputs["outcome"]) == (0, "pr_opened"), done.out
+    [pull] = world.pulls.values()
+    assert pull["user"] == "loop-app[bot]"
+    assert "Checks do not start by themselves" not in pull["body"]
+    who = world.git("log", "-1", "--format=%an <%ae>", pull["branch"])
+    assert who == "loop-app[bot] <7000+loop-app[bot]@users.noreply.127.0.0.1>"
+    assert len([c for c in world.comments if c["issue"] == number]) == 1  # the gate's own, written on
+    assert set(world.tokens) == tokens  # what was minted is ended
+    [masked] = re.findall(r"ghs_\w+", done.out)  # once: where the runner is told to mask it
+    assert f"::add-mask::{masked}" in done.out
+    # the gate knows the app's pull request as ours
+    again = runner.job("gate", "issues", labelled(world, number), 9)
+    assert (again.outputs["work"], again.outputs["code"]) == ("none", "ignored")
+    # without leave, with another's key, with none: told where people look, by the job's own token
+    for n, (private, permissions, said) in enumerate(
+        ((key, READ, "let the app have"), (FOREIGN, WRITE, "private key cannot be used")), 2
+    ):
+        number, done = publish(n, private, **permissions)
+        assert (done.code, done.outputs["outcome"]) == (4, "error"), done.out
+        assert said in done.out
+        assert "❌" in [c["body"] for c in world.comments if c["issue"] == number][-1]
+        assert set(world.tokens) == tokens
+    runner.extra = {"LOOPWRIGHT_APP_ID": "4711"}
+    payload = labelled(world, world.issue("t", "b"))
+    ticket = runner.job("gate", "issues", payload, 8).outputs["ticket"]
+    half = runner.job("publish", "issues", payload, 8, ticket)
+    assert (half.code, "belong together" in half.out) == (2, True)
+
+
+FOREIGN = "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"

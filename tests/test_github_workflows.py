@@ -1,13 +1,12 @@
 """The action's own files: pinned, without expressions in scripts, with the `if:` lines as GitHub's evaluator reads
 them; the templates; and the composite actions' steps, run with the files that a runner gives."""
 
-import gzip
-import hashlib
 import json
-import os
 import re
 import subprocess
 import sys
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +16,12 @@ from ruamel.yaml import YAML
 from harness.github import options
 from harness.github.admission import Policy, wanted
 from harness.github.trigger import read
-from tests.conftest import ROOT
+from tests.conftest import MAKER, ROOT
+from tests.github_machine import Machine
 from tests.github_stand_in import StandIn
-from tests.github_stand_in.contract import DATA
-from tests.github_support import TITLE, commented, labelled, read_outputs, seeded
+from tests.github_stand_in.conditions import contexts, events, expressions, results
+from tests.github_support import KEY, TITLE, commented, labelled, seeded
+from tests.scripted import ScriptedServer
 
 ACTIONS = [ROOT / "action.yml", *sorted((ROOT / "actions").glob("*/action.yml"))]
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
@@ -28,6 +29,7 @@ EXAMPLES = sorted((ROOT / "examples" / "workflows").glob("*.yml"))
 PINNED = re.compile(r"[\w.-]+/[\w.-]+(?:/[\w./-]+)?@[0-9a-f]{40}|\$/[\w./-]+")
 
 
+@cache
 def load(path: Path) -> dict[str, Any]:
     found: dict[str, Any] = YAML(typ="safe").load(path.read_text())
     return found
@@ -46,6 +48,8 @@ def test_what_is_used_is_pinned_and_scripts_hold_no_expression(path: Path) -> No
     used = [step["uses"] for step in steps(path) if "uses" in step]
     used += [job["uses"] for job in whole.get("jobs", {}).values() if "uses" in job]
     assert [each for each in used if not PINNED.fullmatch(each)] == []
+    told = re.findall(r"uses: (\S+@[0-9a-f]{40})(?: # v\d+\.\d+\.\d+)\n", path.read_text())
+    assert sorted(told) == sorted(each for each in used if "@" in each)  # each says which release it is
     assert [step["run"] for step in steps(path) if "${{" in step.get("run", "")] == []
     assert not any("actions/cache" in each for each in used)
     for step in steps(path):
@@ -101,147 +105,106 @@ def test_the_defaults_of_the_inputs_are_those_of_the_code() -> None:
     assert options.overrides(environ)["limits"]["minutes"] == 57
 
 
-@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)
-def test_a_template_is_valid_says_its_limits_and_gives_inputs_that_exist(path: Path, tmp_path: Path) -> None:
-    text = path.read_text()
-    assert "# Limits:" in text
-    assert "# Permissions:" in text
-    pinned = tmp_path / ".github" / "workflows" / path.name
-    pinned.parent.mkdir(parents=True)
-    pinned.write_text(text.replace("@REF", "@" + "a" * 40))
-    whole = load(pinned)
-    for job in whole["jobs"].values():
-        if "uses" in job:
-            known = load(ROOT / ".github" / "workflows" / "agent.yml")["on"]["workflow_call"]["inputs"]
-            assert set(job["with"]) <= set(known)
-            assert "anthropic-api-key" in job["secrets"]
-            assert job["with"].get("max-cost-usd")
+def test_the_templates_are_valid_say_their_limits_and_give_inputs_that_exist(tmp_path: Path) -> None:
+    called = load(ROOT / ".github" / "workflows" / "agent.yml")["on"]["workflow_call"]
+    pinned = tmp_path / ".github" / "workflows"
+    pinned.mkdir(parents=True)
+    for path in EXAMPLES:
+        text = path.read_text()
+        assert "# Limits:" in text, path.name
+        assert "# Permissions:" in text, path.name
+        (pinned / path.name).write_text(text.replace("@REF", "@" + "a" * 40))
+        for job in load(path)["jobs"].values():
+            if "uses" in job:
+                assert set(job["with"]) <= set(called["inputs"]), path.name
+                assert {"anthropic-api-key"} <= set(job["secrets"]) <= set(called["secrets"]), path.name
+                assert job["with"].get("max-cost-usd"), path.name
     tools = Path(sys.executable).parent
     for command in (
-        ["check-jsonschema", "--builtin-schema", "vendor.github-workflows", str(pinned)],
+        ["check-jsonschema", "--builtin-schema", "vendor.github-workflows", *map(str, sorted(pinned.iterdir()))],
         ["zizmor", "--offline", "--no-progress", "-q", str(tmp_path)],
     ):
         done = subprocess.run([str(tools / command[0]), *command[1:]], capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
 
 
-def contexts() -> list[dict[str, Any]]:
-    """What an `if:` line is asked about: GitHub's example payloads, and some that are ours."""
-    with gzip.open(DATA / "github_webhooks.json.gz") as file:
-        found = json.load(file)
-    made = [(event, payload) for event, examples in sorted(found.items()) for payload in examples]
-    person, bot = {"login": "a", "type": "User"}, {"login": "b[bot]", "type": "Bot"}
-    for label in ("loopwright", "bug"):
-        for sender in (person, bot):
-            made.append(
-                ("issues", {"action": "labeled", "label": {"name": label}, "sender": sender, "issue": {"number": 1}})
-            )
-    for said in ("/loopwright fix", "hello", "> /loopwright fix", "see /loopwright"):
-        for sender in (person, bot):
-            comment = {"id": 1, "body": said}
-            made.append(
-                ("issue_comment", {"action": "created", "comment": comment, "sender": sender, "issue": {"number": 1}})
-            )
-    for sender in (person, bot):
-        for conclusion in ("failure", "success"):
-            run = {"id": 1, "conclusion": conclusion, "head_repository": {"full_name": "octo/httprange"}}
-            made.append(("workflow_run", {"action": "completed", "workflow_run": run, "sender": sender,
-                                          "repository": {"full_name": "octo/httprange"}}))  # fmt: skip
-    made.append(("schedule", {}))
-    inputs = {"label": "loopwright", "assignee": "", "command": "/loopwright", "allowed-bots": ""}
-    return [
-        {
-            "github": {
-                "event_name": event, "event": payload,
-                "repository": payload.get("repository", {}).get("full_name", "octo/httprange"),
-            },
-            "inputs": inputs,
-        }
-        for event, payload in made
-    ]  # fmt: skip
-
-
-def sieve() -> str:
-    """The `if:` line in front of the gate."""
-    condition = load(ROOT / ".github" / "workflows" / "agent.yml")["jobs"]["gate"]["if"]
-    return " ".join(condition.split())
-
-
-def digest() -> str:
-    """What a table of results belongs to."""
-    return hashlib.sha256(json.dumps([sieve(), contexts()], sort_keys=True).encode()).hexdigest()
-
-
 def test_the_sieve_lets_through_all_that_the_gate_would_work_on() -> None:
-    table = json.loads((DATA / "github_conditions.json").read_text())
-    assert table["digest"] == digest(), "the `if:` line changed: python -m tests.github_stand_in.conditions DIRECTORY"
-    results = table["results"]
-    assert len(results) == len(contexts())
-    for context, passes in zip(contexts(), results, strict=True):
+    sieve = " ".join(load(ROOT / ".github" / "workflows" / "agent.yml")["jobs"]["gate"]["if"].split())
+    found = results()[sieve]
+    for context, passes in zip(events(), found, strict=True):
         event, payload = context["github"]["event_name"], context["github"]["event"]
         trigger = read(event, payload)
         works = trigger is not None and wanted(trigger, Policy()).work != "none"
         by_person = payload.get("sender", {}).get("type") != "Bot" or event == "workflow_run"
         if works and by_person:
             assert passes, (event, trigger)
-    assert 0 < sum(results) < len(results)
-    ours = {json.dumps(c["github"]["event"]): r for c, r in zip(contexts(), results, strict=True)}
+    assert 0 < sum(found) < len(found)
+    ours = {json.dumps(c["github"]["event"]): r for c, r in zip(events(), found, strict=True)}
     said = [(json.loads(key), passes) for key, passes in ours.items() if '"body": "hello"' in key]
     assert [passes for _, passes in said] == [False, False]
 
 
-def run_steps(
-    path: Path, given: dict[str, str], environ: dict[str, str], room: Path
-) -> tuple[int, dict[str, str], str]:
-    """The composite action's steps as a runner takes them: inputs with their defaults, files, the steps' own `env`."""
-    whole = load(path)
-    inputs = {name: given.get(name, str(each.get("default", ""))) for name, each in whole["inputs"].items()}
-    (room / "output").write_text("")
-    (room / "summary").write_text("")
-
-    def expand(text: str) -> str:
-        return re.sub(r"\$\{\{ inputs\.([\w-]+) \}\}", lambda m: inputs[m[1]], str(text))
-
-    code, said = 0, ""
-    for step in whole["runs"]["steps"]:
-        if "run" not in step or code:
-            continue
-        env = {name: expand(value) for name, value in step.get("env", {}).items()}
-        files = {"GITHUB_OUTPUT": str(room / "output"), "GITHUB_STEP_SUMMARY": str(room / "summary")}
-        done = subprocess.run(
-            ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", step["run"]],
-            env={**environ, **files, **env, "GITHUB_ACTION_PATH": str(path.parent), "RUNNER_TEMP": str(room)},
-            cwd=room, capture_output=True, text=True, check=False,
-        )  # fmt: skip
-        code, said = done.returncode, said + done.stdout + done.stderr
-    return code, read_outputs((room / "output").read_text()), said
+EXPECTED: dict[str, Callable[[dict[str, Any]], object]] = {
+    "always()": lambda _: True,
+    "needs.gate.outputs.work == 'run'": lambda c: c["needs"]["gate"]["outputs"]["work"] == "run",
+    "needs.gate.outputs.work != 'run' && needs.gate.outputs.work != 'none'":
+        lambda c: c["needs"]["gate"]["outputs"]["work"] not in ("run", "none"),
+    "needs.gate.outputs.number != '0' && needs.gate.outputs.number || github.run_id":
+        lambda c: c["needs"]["gate"]["outputs"]["number"].replace("0", "") or "77",
+    "secrets.publish-token || github.token": lambda c: c["secrets"]["publish-token"] or "own",
+    "secrets.publish-token == ''": lambda c: not c["secrets"]["publish-token"],
+    "github.ref != 'refs/heads/main'": lambda c: c["github"]["ref"] != "refs/heads/main",
+    "github.event.label.name == 'loopwright'":
+        lambda c: c["github"]["event"].get("label", {}).get("name") == "loopwright",
+}  # fmt: skip
 
 
-def test_the_steps_of_the_actions_on_a_clean_machine(tmp_path: Path) -> None:
+def test_every_expression_is_what_it_is_meant_to_be_by_githubs_own_evaluator() -> None:
+    found = results()
+    sieve = [each for each in expressions() if each not in EXPECTED]
+    assert [each.startswith("(github.event_name != 'issues'") for each in sieve] == [True]
+    for expression, meant in EXPECTED.items():
+        asked = contexts(expression)
+        assert found[expression] == [meant(context) for context in asked], expression
+        if expression != "always()":
+            assert len(set(map(str, found[expression]))) > 1, expression
+
+
+def test_the_steps_of_the_actions_on_a_clean_machine(tmp_path: Path, base_image: str) -> None:
     world = seeded(tmp_path / "forge")
     issue = world.issue(TITLE, "body")
-    with StandIn(world) as stand:
-        room = tmp_path / "runner"
-        room.mkdir()
-        payload = room / "event.json"
-        path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"  # uv is what setup-uv would bring
-        kept = {name: value for name, value in os.environ.items() if name.startswith(("UV_", "PIP_", "SSL_"))}
-        environ = {
-            **kept, "PATH": path, "HOME": str(tmp_path), **stand.environ, "GITHUB_EVENT_PATH": str(payload),
-            "GITHUB_RUN_ID": "1", "GITHUB_EVENT_NAME": "issues",
-        }  # fmt: skip
-        payload.write_text(json.dumps(labelled(world, issue, actor="mallory")))
-        given = {"github-token": "gate-token"}
-        code, outputs, said = run_steps(ROOT / "actions" / "gate" / "action.yml", given, environ, room)
-        assert (code, outputs["work"], outputs["outcome"]) == (0, "none", "refused"), said
-        assert "mallory has read" in said.replace("@", "").replace("\\", "")
-        environ["GITHUB_EVENT_NAME"] = "issue_comment"
-        payload.write_text(json.dumps(commented(world, issue, "/loopwright help")))
-        code, outputs, said = run_steps(ROOT / "actions" / "gate" / "action.yml", given, environ, room)
-        assert (code, outputs["work"]) == (0, "reply"), said
-        given = {"github-token": "write-token", "ticket": outputs["ticket"]}
-        code, outputs, said = run_steps(ROOT / "actions" / "publish" / "action.yml", given, environ, room)
-        assert (code, outputs["outcome"]) == (0, "answered"), said
-        assert "| command | what it does |" in world.comments[-1]["body"]
-        assert "gate-token" not in said
+    answer = {"json": {"text": "Answer 1.", "places": ["httprange/parse.py:1"]}}
+    with StandIn(world) as stand, ScriptedServer({MAKER: [[answer]]}) as model:
+        machine = Machine(tmp_path / "machine", stand)
+        key: dict[str, str] = {"anthropic_api_key": KEY, "anthropic_base_url": model.url}
+        made = machine.take(
+            "actions/gate", "issues", labelled(world, issue, actor="mallory"), github_token="gate-token"
+        )
+        assert (made.code, made.outputs["work"], made.outputs["outcome"]) == (0, "none", "refused"), made.said
+        assert "mallory has read" in made.said.replace("@", "").replace("\\", "")
+
+        # a run: gate, run and publish, each by its own action, and the bundle between them
+        asked = commented(world, issue, "/loopwright ask where is it?")
+        gate = machine.take("actions/gate", "issue_comment", asked, github_token="gate-token")
+        assert gate.outputs["work"] == "run", gate.said
+        ran = machine.take("actions/run", "issue_comment", asked, github_token="read-token",
+                           ticket=gate.outputs["ticket"], **key)  # fmt: skip
+        assert ran.code == 0, ran.said
+        assert (machine.artifacts["loopwright"] / "manifest.json").exists()
+        assert ran.outputs["bundle-path"] == str(machine.artifacts["loopwright"])
+        given = {"github_token": "write-token", "ticket": gate.outputs["ticket"]}
+        made = machine.take("actions/publish", "issue_comment", asked, **given)
+        assert (made.code, made.outputs["outcome"], made.outputs["run"]) == (0, "answered", ran.outputs["run"]), (
+            made.said
+        )
+        assert "Answer 1." in world.comments[-1]["body"]
+
+        # all in one, with no money for a single call: red, told, and the evidence is kept all the same
+        asked = commented(world, issue, "/loopwright explain")
+        poor = machine.take("", "issue_comment", asked, github_token="write-token", max_cost_usd="0.000001", **key)
+        assert (poor.code, poor.outputs["outcome"]) == (5, "budget_exhausted"), poor.said
+        assert "❌" in world.comments[-1]["body"]
+        assert b'"exhausted"' in (machine.artifacts["loopwright"] / "manifest.json").read_bytes()
+        for took in (gate, ran, made, poor):
+            assert not any(secret in took.said for secret in (KEY, "gate-token", "read-token", "write-token"))
     assert world.violations == []

@@ -1,4 +1,4 @@
-// Evaluates the `if:` lines of our workflows with GitHub's own evaluator against payloads, and prints the results.
+// Evaluates the expressions of our workflows with GitHub's own evaluator against payloads, and prints the results.
 //   npm install --prefix DIR @actions/expressions@0.3.61
 //   node expressions.mjs DIR < cases.json > tests/data/github_conditions.json
 import {createRequire} from "module";
@@ -17,15 +17,24 @@ const convert = (v) => {
   for (const [key, value] of Object.entries(v)) d.add(key, convert(value));
   return d;
 };
-const {expressions, contexts} = JSON.parse(fs.readFileSync(0, "utf8"));
+const plain = (found) => {
+  switch (found.kind) {
+    case data.Kind.Boolean:
+    case data.Kind.Number:
+    case data.Kind.String:
+      return found.value;
+    default:
+      return null;
+  }
+};
+// `always()` is the runner's own function: it is what keeps a step from asking how the ones before it went.
+const always = {name: "always", minArgs: 0, maxArgs: 0, call: () => new data.BooleanData(true)};
 const results = {};
-for (const [name, expression] of Object.entries(expressions)) {
-  results[name] = contexts.map((context) => {
-    const dict = convert(context);
+for (const {expression, contexts} of JSON.parse(fs.readFileSync(0, "utf8"))) {
+  results[expression] = contexts.map((context) => {
     const tokens = new Lexer(expression).lex().tokens;
-    const tree = new Parser(tokens, Object.keys(context), []).parse();
-    const found = new Evaluator(tree, dict).evaluate();
-    return found.kind === data.Kind.Boolean ? found.value : !(found.kind === data.Kind.Null || found.value === "" || found.value === 0);
+    const tree = new Parser(tokens, Object.keys(context), [always]).parse();
+    return plain(new Evaluator(tree, convert(context), new Map([["always", always]])).evaluate());
   });
 }
 console.log(JSON.stringify(results));
