@@ -1,5 +1,7 @@
 """Publishing: a bundle is believed nothing, a patch is weighed, a commit is read back, nothing is done twice."""
 
+import base64
+import hashlib
 import itertools
 import re
 import shutil
@@ -19,15 +21,15 @@ from harness.github.marker import Ledger, find, write
 from harness.github.options import Options
 from harness.github.outcome import Result
 from harness.github.patch import PatchPolicy
-from harness.github.publish import Job, finish
+from harness.github.publish import Job, failure, finish
 from harness.github.ticket import Ticket
 from harness.github.tracker import locate
 from harness.github.trigger import Trigger
 from harness.repo import Store
-from harness.repo.remote import Remote, fetch
+from harness.repo.remote import Remote, RemoteFailed, fetch
 from tests.github_stand_in import StandIn, World
 from tests.github_stand_in.world import BOT
-from tests.github_support import READ, WRITE, Ran, Runner, labelled, seeded
+from tests.github_support import READ, WRITE, Ran, Runner, commented, labelled, seeded
 
 Files = dict[str, tuple[str, bytes] | None]
 CANARY = "s3cr3t-canary-value-0123456789"
@@ -168,6 +170,24 @@ def test_a_bundle_that_was_tampered_with_publishes_nothing(
     assert result.reason
     assert (world.git("for-each-ref"), world.pulls) == (before, {})
     assert "❌" in world.comments[-1]["body"]
+
+
+@pytest.mark.parametrize("parents", [0, 2])
+def test_a_commit_that_is_not_one_step_from_its_base_is_refused(desk: Desk, world: World, parents: int) -> None:
+    """A merge would bring a history along that nobody judged; a commit without a parent, one of its own."""
+    directory, made = desk.bundle(GOOD)
+    other = desk.store.commit(desk.base.tree, desk.base.commit, "other", date=7)
+    among = ("-p", desk.base.commit, "-p", other)[: 2 * parents]
+    who = [f"GIT_{r}_{f}=x" for r in ("AUTHOR", "COMMITTER") for f in ("NAME", "EMAIL")]
+    command = ["env", *who, "git", "-C", str(desk.store.path), "commit-tree", made.tree, *among, "-m", "x"]
+    commit = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    pack = desk.store.pack(commit, desk.base.commit)
+    (directory / PACK).write_bytes(pack)
+    edited(lambda m: m.update(commit=commit, pack=hashlib.sha256(pack).hexdigest()))(directory)
+    before = world.git("for-each-ref")
+    result = desk.publish(directory)
+    assert (result.ending, world.git("for-each-ref"), world.pulls) == ("error", before, {}), result.reason
+    assert "rejected" in result.reason
 
 
 @pytest.mark.parametrize(
@@ -335,11 +355,22 @@ def test_a_token_that_cannot_write_says_so(desk: Desk, world: World) -> None:
 
 
 def test_no_canary_leaves_by_any_text(desk: Desk, world: World) -> None:
-    texts = (CANARY, CANARY.encode().hex(), CANARY[::-1], " ".join(CANARY))
-    for text in texts:
-        directory, _ = desk.bundle(GOOD, verdict=text, risks=(text,), notes=(text,), reason=text, maker=text)
-        desk.publish(directory)
-    written = world.written()
+    """Comments, pull requests, commits, statuses; and the files that become an artifact anybody can fetch."""
+    coded = base64.b64encode(CANARY.encode()).decode()
+    texts = (CANARY, CANARY.encode().hex(), CANARY[::-1], " ".join(CANARY), coded)
+    gate = GateProof(name="scan", kind="security", status="pass", summary="", green=True, tree="")
+    tree = desk.tree(GOOD)
+    for one, other in zip(texts[::2], (*texts[1::2], ""), strict=True):
+        spoken = msgspec.structs.replace(gate, summary=one, violations=(other,), notes=(one,), tree=tree)
+        directory, _ = desk.bundle(GOOD, verdict=one, risks=(other,), notes=(one,), reason=other, maker=one,
+                                   gates=(spoken,))  # fmt: skip
+        assert desk.publish(directory).ending == "pr_opened"
+        kept = (directory / "attestation.jsonl").read_text() + (directory / "candidate.patch").read_text()
+        assert not any(text in kept for text in texts)
+    directory, _ = desk.bundle({"leak.py": ("100644", f"K = '{CANARY}'\n".encode())})
+    assert desk.publish(directory).ending == "blocked_by_policy"
+    assert CANARY not in (directory / "candidate.patch").read_text()
+    written = world.written() + world.git("log", "--all", "--format=%B")
     for text in texts:
         assert text not in written
 
@@ -403,3 +434,37 @@ def test_an_app_publishes_in_its_own_name_and_ends_its_token(
 
 
 FOREIGN = "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"
+
+
+def test_a_branch_that_moved_while_the_run_waited_is_told_and_left(
+    desk: Desk, world: World, stand: StandIn, tmp_path: Path
+) -> None:
+    runner = Runner(stand, tmp_path / "runner", tmp_path)
+    directory, _ = desk.bundle(GOOD)
+    number = desk.publish(directory).number
+    branch = world.pulls[number]["branch"]
+    payload = commented(world, number, "/loopwright revise it")
+    gate = runner.job("gate", "issue_comment", payload, 1)
+    assert gate.outputs["work"] == "run", gate.out
+    theirs = world.git(
+        "-c", "user.name=x", "-c", "user.email=x@x", "commit-tree", f"{branch}^{{tree}}", "-p", branch, "-m", "x"
+    )
+    world.git("update-ref", f"refs/heads/{branch}", theirs)
+    assert runner.job("run", "issue_comment", payload, 1, gate.outputs["ticket"]).code != 0
+    told = runner.job("publish", "issue_comment", payload, 1, gate.outputs["ticket"])
+    assert (told.code, told.outputs["outcome"]) == (1, "stale_head"), told.out
+    assert "moved while this waited" in world.comments[-1]["body"]
+    assert world.tip(branch) == theirs
+
+
+def test_what_went_wrong_on_the_way_has_a_name_and_an_exit_code() -> None:
+    for error, ending, code in (
+        (RemoteFailed("push", "moved", "", ""), "stale_head", 1),
+        (RemoteFailed("push", "protected", "", ""), "blocked_by_policy", 7),
+        (RemoteFailed("push", "workflow", "", ""), "blocked_by_policy", 7),
+        (RemoteFailed("push", "denied", "", ""), "error", 4),
+        (RemoteFailed("push", "other", "", ""), "error", 3),
+        (ForgeRejected("no"), "error", 3),
+    ):
+        found = failure(error)
+        assert (found.ending, found.exit_code) == (ending, code), error

@@ -8,13 +8,18 @@ import msgspec
 import pytest
 
 from harness.forge.github import GitHub
-from harness.github import local, snapshot
+from harness.github import local, snapshot, tracker
 from harness.github.actions import Runner
 from harness.github.admission import Policy
+from harness.github.commands import HELP, parse
+from harness.github.manifest import Manifest
+from harness.github.marker import Ledger, write
+from harness.github.outcome import Result
+from harness.github.plans import plan_of
 from harness.github.snapshot import goal_text, moment, take
 from harness.github.ticket import decide
 from harness.github.trigger import Trigger, read
-from tests.github_stand_in import StandIn, World
+from tests.github_stand_in import BOT, StandIn, World
 from tests.github_support import commented, ended, labelled, seeded
 
 RUNNER = Runner(
@@ -132,8 +137,6 @@ def test_the_gate_asks_who_it_is(world: World, github: GitHub) -> None:
 
 
 def test_a_pull_request_that_only_says_it_is_ours_is_not(world: World, github: GitHub) -> None:
-    from harness.github.marker import Ledger, write
-
     number = next(world.numbers)
     head = world.tip("main")
     tree = world.git("rev-parse", "main^{tree}")
@@ -167,3 +170,56 @@ def test_an_issue_from_the_terminal(world: World, github: GitHub) -> None:
     assert text.startswith(f"Resolve issue #{number}: Title")
     for part in ("Body", "more", "be brief"):
         assert part in text
+
+
+def test_only_our_own_plan_as_it_stood_when_it_was_approved_is_carried_out(world: World, github: GitHub) -> None:
+    """Else a stranger, or a bot that repeats what strangers say, would have his plan approved in place of ours."""
+    body = "### A plan\n\n#### Acceptance criteria\n\n- [ ] {}\n\n#### Paths that may change\n\n- `a/**`\n- `/etc/x`"
+    mark = write(Ledger(kind="plan"))
+    world.person("echo[bot]", 5555, "none", "Bot")
+    number = world.issue("t", "b")
+    world.say(number, body.format("ours") + mark, BOT["login"])
+    for author in ("mallory", "echo[bot]"):
+        world.say(number, body.format("theirs") + mark, author)
+        world.say(number, "### working" + write(Ledger(workflow=7)), author)
+    world.say(number, body.format("hidden <!-- ours -->"), BOT["login"])  # no mark: none of ours
+    payload = commented(world, number, "/loopwright approve")
+    trigger = trigger_of("issue_comment", payload)
+    assert decide(trigger, github, Policy(), RUNNER).work == "run"
+    plan = plan_of(github, number, trigger.at)
+    assert plan is not None
+    assert (plan.criteria, plan.scope) == (("ours",), ("a/**",))
+    assert tracker.locate(github, number).comment == 0
+    other = plan_of(github, number, trigger.at, voices=(5555,))  # unless it speaks for us
+    assert other is not None
+    assert other.criteria == ("theirs",)
+    # changed after it was approved, it is no longer what was approved
+    ours = next(c for c in world.comments if c["issue"] == number and "ours" in c["body"])
+    ours |= {"body": body.format("more") + mark, "edited_at": world.now(), "updated_at": world.now()}
+    assert plan_of(github, number, trigger.at) is None
+    late = decide(trigger, github, Policy(), RUNNER)
+    assert (late.work, late.code) == ("reply", "no_plan")
+    stranger = trigger_of("issue_comment", commented(world, number, "/loopwright approve", "mallory"))
+    assert decide(stranger, github, Policy(), RUNNER).code == "permission"
+
+
+def test_a_question_of_a_parked_run_is_answered_with_it(world: World, github: GitHub) -> None:
+    number = world.issue("t", "b")
+    asked = Manifest(run="r", outcome="", exit_code=6, reason="", base="", base_tree="", question="May `a/b` change?")
+    said = tracker.ended(Result(ending="parked", reason="asks"), asked)
+    world.say(number, said + "\n\n" + write(Ledger(issue=number)), BOT["login"])
+    assert tracker.question(github, number) == "May `a/b` change?"
+    assert tracker.question(github, world.issue("t", "b")) == ""
+
+
+def test_nothing_that_we_write_ourselves_is_a_command() -> None:
+    """Else our own comment, made with a person's token, would start a run."""
+    texts = [
+        HELP,
+        tracker.working("x", "y"),
+        tracker.help_text("halp", "help"),
+        tracker.help_text(why="/loopwright fix"),
+    ]
+    texts += [tracker.ended(Result(ending=ending, reason="/loopwright fix"), None) for ending in tracker.HEADINGS]
+    for text in texts:
+        assert parse(text) is None

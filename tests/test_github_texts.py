@@ -1,6 +1,7 @@
 """Words: what of a text is visible, what a command is, what our own texts let through. The corpus of injections."""
 
 import base64
+from urllib.parse import quote
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -185,12 +186,13 @@ def test_the_tracking_comment_is_made_of_states() -> None:
     assert "#1" not in text
 
 
-CANARY = "s3cr3t-canary-value-0123456789"
+CANARY = "s3cr3t/canary+value-0123456789"
 FORMS = {
     "plain": CANARY,
     "base64": base64.b64encode(f"x{CANARY}y".encode()).decode(),
     "hex": CANARY.encode().hex(),
     "reversed": CANARY[::-1],
+    "in a URL": quote(CANARY, safe=""),
     "split": " ".join(CANARY),
     "in two halves": f"{CANARY[:15]}' + '{CANARY[15:]}",
     "its beginning": CANARY[:14],

@@ -6,10 +6,12 @@ from pathlib import Path
 import msgspec
 
 from gates import Gate
+from harness.exits import UNPROVEN
 from harness.forge import ForgeError
 from harness.github import actions, answers, manifest, options, tracker
 from harness.github.begun import Begun, ticket_of, trigger_of
 from harness.github.body import plain
+from harness.github.deliver import Moved
 from harness.github.leaks import safe
 from harness.github.manifest import Manifest
 from harness.github.outcome import Result
@@ -74,12 +76,14 @@ def failed(begun: Begun, error: Exception, code: int) -> None:
     what, fix = str(getattr(error, "what", "") or error), str(getattr(error, "fix", "") or "")
     why = str(getattr(error, "why", "") or "")
     reason = f"{what}: {why}" if why else what
+    moved = isinstance(error, Moved)
     made = Manifest(
         run="none",
         outcome="failed",
-        exit_code=code,
+        exit_code=UNPROVEN if moved else code,
         reason=reason[:2_000],
         next_step=fix[:2_000],
+        tripped="moved" if moved else "",
         base="",
         base_tree="",
     )

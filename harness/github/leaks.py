@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from urllib.parse import quote
 
 from harness.clean import clean, redact
 
@@ -32,7 +33,7 @@ def _forms(secrets: Sequence[str]) -> tuple[str, ...]:
         if len(secret) < SHORTEST:
             continue
         coded = secret.encode().hex()
-        found |= {secret, secret[::-1], coded, coded.upper()}
+        found |= {secret, secret[::-1], coded, coded.upper(), quote(secret, safe="")}
         if len(secret) > 16:
             found |= {secret[:PIECE], secret[-PIECE:]}
     return tuple(sorted(found, key=lambda form: (-len(form), form)))

@@ -68,7 +68,7 @@ def ending_of(outcome: str, exit_code: int, tripped: str) -> Ending:
         case "cancelled":
             return "cancelled"
         case "failed":
-            return "error"
+            return "stale_head" if tripped == "moved" else "error"
         case "" if exit_code == PARKED:
             return "parked"
         case _:

@@ -13,7 +13,7 @@ from harness.forge import ForgeDenied, ForgeError, Pull
 from harness.forge.github import GitHub
 from harness.github import attest, deliver, tracker
 from harness.github.body import Setting, body, branch_of, message, title_of
-from harness.github.leaks import WITHHELD, safe
+from harness.github.leaks import WITHHELD, leaks, safe
 from harness.github.manifest import BundleBroken, Manifest, load
 from harness.github.marker import Ledger, write
 from harness.github.options import Options
@@ -74,7 +74,9 @@ def _publish(job: Job, manifest: Manifest, pack: bytes) -> tuple[Result, Pull | 
         ), None
     remote = Remote(url=job.github.remote[0], auth=job.github.remote[1])
     verified = verify(manifest, pack, remote, job.room, job.options.patch, job.secrets)
-    (job.bundle / "candidate.patch").write_text(verified.patch, encoding="utf-8", errors="replace")
+    # artifacts of a public repository are public: what holds a credential of ours is not kept as it is
+    patch = safe(verified.patch, job.secrets) if leaks(verified.patch, job.secrets) else verified.patch
+    (job.bundle / "candidate.patch").write_text(patch, encoding="utf-8", errors="replace")
     if not verified.weighed.allowed:
         reason = "; ".join(verified.weighed.why)
         step = "the change is the file candidate.patch of this run's artifact; allow-paths makes exceptions"
@@ -95,7 +97,8 @@ def _deliver(
         issue = github.issue(number)
         if not issue.open or issue.locked:
             raise deliver.Moved(f"issue #{number} was {'locked' if issue.locked else 'closed'} meanwhile", "")
-    title = there.title if there else (job.context.title if job.context else "")
+    asked = job.trigger.issue.title if job.trigger.issue else job.context.title if job.context else ""
+    title = there.title if there else asked
     setting = _setting(job, manifest, verified, number, title)
     branch = there.branch if there else _branch(job, verified, remote, title)
     at = tip(remote, branch)
@@ -211,7 +214,9 @@ def _status(manifest: Manifest) -> str:
 def _attest(job: Job, manifest: Manifest, head: str) -> None:
     now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     address = f"{job.github.server}/{job.github.repository}"
-    (job.bundle / "attestation.jsonl").write_bytes(attest.statements(manifest, address, head, now))
+    lines = attest.statements(manifest, address, head, now).decode().splitlines(keepends=True)
+    kept = (line for line in lines if not leaks(line, job.secrets))
+    (job.bundle / "attestation.jsonl").write_text("".join(kept), encoding="utf-8")
 
 
 def _guarded(whole: str, ledger: Ledger, secrets: tuple[str, ...]) -> str:
