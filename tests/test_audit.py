@@ -16,7 +16,7 @@ from harness.journal.codec import GENESIS, link_hash
 from harness.journal.transfer import erase
 from harness.repo.git import Place
 from harness.repo.trailers import audit_trailers
-from tests.conftest import git
+from tests.conftest import House, git
 
 TRUNCATE = (
     "DELETE FROM events WHERE seq > N",
@@ -142,6 +142,40 @@ def test_a_checkpoint_that_was_changed_or_signed_by_a_stranger_is_refused(journa
     leaves.write_bytes(forged.with_suffix(".leaves").read_bytes())
     with pytest.raises(CheckpointRefused):
         read(path)
+
+
+def test_the_command_line_verifies_anchors_and_erases(tmp_path: Path) -> None:
+    house = House(tmp_path, tmp_path / "repo")
+    git(tmp_path, "init", "-q", str(house.repo))
+    mine, signers = key(tmp_path), tmp_path / "signers"
+    signers.write_text(f"ada@example.invalid {mine.with_suffix('.pub').read_text()}")
+    house.journal.create("run-1", CREATED)
+    house.journal.append("run-1", 0, *(Notice(what=f"fact {n}") for n in range(5)))
+    [(run, seq, head)] = house.journal.heads()
+    trailers = f"Mend it\n\nLoopwright-Run: {run}\nLoopwright-Audit: {seq}:{head}"
+    git(house.repo, "commit", "-q", "--allow-empty", "-m", trailers)
+    verify = ("audit", "verify", "--all", "--repo", str(house.repo), "--signers", str(signers), "--anchored")
+
+    first = house(*verify, "--json")
+    assert (first.code, first.document["anchors"], first.document["unanchored"]) == (0, 1, [])
+    assert house("audit", "anchor", "--key", str(mine)).out.endswith(".checkpoint  1 runs\n")
+    assert house("audit", "erase", "run-1", "--why", "asked for", "--yes").out == "1 payloads of run-1 erased\n"
+    after = house(*verify)
+    assert (after.code, "1 payloads erased, 2 anchors" in after.out, "every chain holds" in after.out) == (
+        0,
+        True,
+        True,
+    )
+    truncate(house.journal, 3)
+    cut = house(*verify)
+    assert (cut.code, cut.out.count("is gone")) == (1, 2)
+    house.journal.create("run-2", CREATED)
+    assert "run run-2 is not anchored" in house(*verify).out
+    attack(house.journal, "UPDATE events SET hdr = replace(hdr, 'goal', 'gaol') WHERE run = 'run-2'")
+    changed = house("audit", "verify", "run-2")  # it is no event any more, and named all the same
+    assert (changed.code, "run run-2, event 1: " in changed.out) == (1, True)
+    assert house("audit", "anchor", "--key", str(tmp_path / "nowhere")).code not in (0, 70)
+    house.journal.close()
 
 
 def test_the_merkle_root_is_that_of_rfc_6962() -> None:

@@ -12,7 +12,7 @@ from harness.journal import State
 from harness.memory import Shelf
 from harness.memory.note import make
 from harness.repo import discover
-from tests.conftest import FIX, TEST, WRONG, House, Play, commit_all, edit, finish, step, tool
+from tests.conftest import FIX, LIGHT, TEST, WRONG, House, Play, commit_all, edit, finish, step, tool, verdict
 from tests.scripted.script import Ask, Step
 
 PLAIN, WORKS = "python -m pytest -q -p no:cacheprovider", "TESTING=1 python -m pytest -q -p no:cacheprovider"
@@ -30,9 +30,20 @@ def needs(house: House, value: str) -> None:
 def maker(ask: Ask) -> Step:
     """Looks for the way to run the tests, unless it was told."""
     told = WORKS in msgspec.json.encode(ask.body["messages"][0]).decode()
-    search = [step(tool("bash", command=line)) for line in (PLAIN, "ls", "cat conftest.py")]
+    search = [step(tool("bash", command=line)) for line in ("ls", "cat conftest.py")]
+    search.insert(0, step(tool("bash", command=PLAIN), tool("explore", question="Which variable do tests need?")))
     work = [step(FIX, TEST), step(tool("bash", command=WORKS)), step(finish())]
     return msgspec.convert((work if told else search + work)[ask.step], Step)
+
+
+def light(ask: Ask) -> Step:
+    """The light tier: explores, and chooses what is worth keeping, in its own words."""
+    shown = ask.body["messages"][0]["content"][0]["text"]
+    if "<evidence>" not in shown:
+        return Step(text="conftest.py wants TESTING.")
+    facts = [line.split()[0] for line in shown.splitlines() if "(command)" in line and WORKS in line]
+    notes = [{"evidence": fact, "text": f"Tests want a variable: `{WORKS}` works."} for fact in facts]
+    return Step(json={"notes": notes, "contradicts": []})
 
 
 def events(house: House, kind: type) -> list[Any]:
@@ -42,11 +53,13 @@ def events(house: House, kind: type) -> list[Any]:
 @pytest.mark.replayed("a run that learns, one that was told, one whose note is stale")
 def test_a_second_run_needs_fewer_turns_until_the_note_is_stale(house: House, play: Play) -> None:
     needs(house, "1")
-    play([maker, maker, maker], [[{"json": {"decision": "accept", "summary": "", "findings": [], "criteria": []}}]] * 3)
+    play([maker] * 3, [[verdict()]] * 3, [light] * 4)
     assert house.run().code == 0
     first: State = house.state()
     [learned] = events(house, NoteLearned)
-    assert (learned.kind, WORKS in learned.text) == ("command", True)
+    assert (learned.kind, learned.by) == ("command", LIGHT)
+    assert learned.text == f"Tests want a variable: `{WORKS}` works."
+    assert {s.role for s in first.accounts.spends if s.model == LIGHT} == {"explore", "light"}
 
     assert house.run().code == 0
     second: State = house.state()

@@ -11,7 +11,7 @@ import msgspec
 
 from harness.clean import clean
 from harness.config import places
-from harness.journal import Journal, Verified
+from harness.journal import Journal, JournalError, Verified
 
 if TYPE_CHECKING:
     from harness.journal.anchors import Anchor
@@ -88,8 +88,12 @@ def _trailers(journal: Journal, runs: list[str], repo: Path | None, everything: 
 
     where = {}
     for name in runs:
-        created = journal.state(name).created
+        created = None
+        with suppress(JournalError):  # an event that was changed may be no event any more
+            created = journal.state(name).created
         if created is None:
+            if repo:
+                where[str(repo)] = discover(repo).place
             continue
         root = repo or Path(created.repo)
         with suppress(RepoError):  # it may be gone

@@ -109,10 +109,9 @@ def record(run: str, row: tuple[int, int, int, str, str, bytes | None]) -> Recor
     seq, epoch, ts, hash_, hdr, body = row
     try:
         return Record(run, seq, epoch, ts, decode(hdr, body), hash_)
-    except msgspec.ValidationError as error:
-        raise JournalUnavailable(
-            f"event {seq} of run {run} cannot be read", str(error), "a newer Loopwright wrote it: upgrade"
-        ) from error
+    except (msgspec.MsgspecError, zlib.error) as error:
+        fix = f"a newer Loopwright wrote it: upgrade; or it was changed: loopwright audit verify {run}"
+        raise JournalUnavailable(f"event {seq} of run {run} cannot be read", str(error), fix) from error
 
 
 def scrub(event: Event, clean: Callable[[str], str]) -> Event:
