@@ -206,6 +206,6 @@ def _supervised(run: Run, journal: Journal) -> Iterator[None]:
         yield
     finally:
         over.set()
-        thread.join()
+        thread.join(30)
         for number, handler in previous.items():
             signal.signal(number, handler)
