@@ -4,7 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -35,8 +35,6 @@ class Heard(msgspec.Struct, frozen=True):
     answered: int
     breach: str
     status: int
-    conversation: int
-    step: int
 
 
 class House:
@@ -106,17 +104,10 @@ def scripted(script: dict[str, Any], log: Path) -> Iterator[tuple[dict[str, str]
         assert server.stdout is not None
         url = server.stdout.readline().strip()
         key = {"ANTHROPIC_BASE_URL": url, "ANTHROPIC_API_KEY": "scripted-key", "NO_PROXY": "127.0.0.1"}
-        yield key, lambda: makers(msgspec.json.decode(line, type=Heard) for line in log.read_bytes().splitlines())
+        yield key, lambda: [msgspec.json.decode(line, type=Heard) for line in log.read_bytes().splitlines()]
     finally:
         server.terminate()
         server.wait()
-
-
-def makers(heard: Iterable[Heard]) -> list[Heard]:
-    """The requests of makers. A light model that is asked, as a run ends, what is worth keeping answers once."""
-    requests = list(heard)
-    talks = {each.conversation for each in requests if each.step or each.breach}
-    return [each for each in requests if each.conversation in talks]
 
 
 def checked(err: str, heard: list[Heard], turns: int) -> list[Heard]:

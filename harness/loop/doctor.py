@@ -23,10 +23,9 @@ def examine(places: Places) -> tuple[Check, ...]:
 
 def _git() -> Check:
     try:
-        version = subprocess.run(
-            ["git", "--version"], capture_output=True, text=True, check=False, timeout=30
-        ).stdout.strip()
-    except OSError:
+        asked = subprocess.run(["git", "--version"], capture_output=True, text=True, check=False, timeout=30)
+        version = asked.stdout.strip()
+    except (OSError, subprocess.TimeoutExpired):
         version = "git does not answer"
     numbers = tuple(int(part) for part in version.rsplit(" ", 1)[-1].split(".")[:2] if part.isdigit())
     return Check(
