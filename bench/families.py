@@ -22,7 +22,7 @@ class Family(msgspec.Struct, frozen=True):
 
 
 FAMILIES = (
-    Family("startup", ("python", "help", "ls_10", "ls_10000", "show")),
+    Family("startup", ("python", "help", "ls_help", "ls_10", "ls_10000", "show")),
     Family(
         "turns",
         ("first_request", "gap", "wall_50", "cpu_50", "memory_50", "gap_5", "gap_50", "gap_200", "growth"),

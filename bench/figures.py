@@ -59,6 +59,15 @@ def of(
     return Figure(name=name, value=value, least=least, p95=p95, beside=floor, note=note)
 
 
+def tail(name: str, samples: Sequence[float]) -> Figure:
+    """The 95th percentile of the samples, of what must never be slow. Of fewer than 20 it is the slowest."""
+    if not samples:
+        raise Unmeasurable("there is not one sample")
+    slow = statistics.quantiles(samples, n=20)[-1] if len(samples) >= 20 else max(samples)
+    note = f"median {statistics.median(samples):.0f} of {len(samples)}"
+    return Figure(name=name, value=slow, least=min(samples), note=note)
+
+
 def row(figure: Figure) -> Row:
     """The row of a figure."""
     measure = CATALOGUE[figure.name]

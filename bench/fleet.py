@@ -75,7 +75,7 @@ def measure(context: Context) -> Iterator[Figure]:
         writer.wait()
     yield figures.of("fleet_cpu", [share], note=f"{RUNS} runs, {RATE} events/s each")
     yield figures.of("fleet_memory", [memory])
-    yield figures.of("fleet_key", keys)
+    yield figures.tail("fleet_key", keys)
 
 
 def _drain(screen: Screen, seconds: float) -> None:

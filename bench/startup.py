@@ -15,6 +15,7 @@ TIMES = 4
 FLOOR = "python"
 COMMANDS = {
     "help": (["--help"], 10),
+    "ls_help": (["ls", "--help"], 10),
     "ls_10": (["ls"], 10),
     "ls_10000": (["ls"], MANY),
     "show": (["show", "last"], 10),

@@ -148,7 +148,7 @@ def tour(screen: Terminal) -> None:
         # blocks in full
         *(step for _ in range(2) for step in (("\r", "Back"), (PAGE, ""), (UP, "Transcript"), ("j", ""))),
         ("t", "replay"), ("<", ""), (UP, "Transcript"), ("o", "result"), (UP, "Transcript"),
-        ("?", "Page down"), (UP, "Transcript"), (UP, "GOAL"), ("\x10", "an action"), (UP, "GOAL"),
+        ("?", "keys that work here"), (UP, "Transcript"), (UP, "GOAL"), ("\x10", "an action"), (UP, "GOAL"),
         ("/x", "filter"), (UP, "GOAL"),
     )  # fmt: skip
     screen.until("Help")
@@ -230,7 +230,7 @@ def test_strange_input_does_not_end_the_program(journal: Journal, terminal: Star
     assert "rgb:" not in typed
     screen.send("\x1b", shows="\x1b[")
     screen.settle()
-    screen.send("?", shows="Page down")
+    screen.send("?", shows="keys that work here")
     screen.send("\x1b", shows="Transcript")
     screen.settle()
     screen.type(b"q")

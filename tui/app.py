@@ -71,6 +71,7 @@ class Loopwright(App[None]):
             self.open_run(self._first)
         self.set_interval(1.0, self._tell)
         gc.freeze()  # what is there now stays: nothing of it needs looking at again
+        gc.enable()
 
     def _wear(self, theme: str) -> None:
         self.theme = theme

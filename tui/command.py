@@ -1,5 +1,6 @@
 """`loopwright watch` and `loopwright tui`: both only read the journal, so they come and go as they please."""
 
+import gc
 import os
 import signal
 import sys
@@ -106,6 +107,7 @@ def tui(run: str | None, theme: str | None, plain: bool) -> None:
             raise _no_terminal(f"{stream.name.strip('<>')} is not one")
     with Journal(places().home / "journal.db") as journal:
         first = journal.resolve(run) if run else None
+        gc.disable()  # until the screen stands: all that is made for it stays
         from tui.app import Loopwright
         from tui.settings import SettingsError, read
 

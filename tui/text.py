@@ -5,13 +5,9 @@ from collections.abc import Iterator
 import msgspec
 from rich.cells import cell_len, chop_cells, set_cell_size
 
-TONES = (
-    "plain", "strong", "dim", "faint", "good", "bad", "warn", "live", "gate", "result", "key", "badge", "name", "tab",
-    "rule", "add", "del", "body", "addword", "delword", "hunk", "kw", "str", "num", "com", "fn", "hit", "italic",
-)  # fmt: skip
-"""What a span can mean; the theme gives each a colour, and a mark or a word beside it always says the same."""
 Tone = str
-"""One of `TONES`, or several with spaces between them: the later ones go on top."""
+"""What a span means: one of `theme.LOOKS`, or several with spaces between them, the later ones on top. A mark or a word
+beside it always says the same."""
 
 Span = tuple[str, Tone]
 Line = tuple[Span, ...]

@@ -1,11 +1,13 @@
 """The colours: near-black ground, one accent (amber: a person is needed), state by sign and word and only then colour.
 
-Each theme names the same things; `styles.tcss` gives them to the tones. `terminal` takes the colours that the user's
+Each theme names the same colours, and `LOOKS` gives them to the tones. `terminal` takes the colours that the user's
 own terminal has, and sets none of its own.
 """
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
+from rich.style import Style
 from textual.color import Color
 from textual.theme import BUILTIN_THEMES, Theme
 
@@ -55,3 +57,44 @@ TERMINAL = Theme(
 
 THEMES = {theme.name: theme for theme in (DARK, LIGHT, CONTRAST, TERMINAL)}
 """By name, in the order in which the key goes through them."""
+
+
+class Look(NamedTuple):
+    """How a tone looks: the names of its colours in a theme, and its strokes. What is empty stays as it is."""
+
+    colour: str = ""
+    ground: str = ""
+    strokes: str = ""
+    in_terminal: str = ""
+    """The strokes where grounds are the terminal's own, and tell nothing apart."""
+
+
+LOOKS = {
+    "plain": Look(), "strong": Look(strokes="bold"), "italic": Look(strokes="italic"),
+    "dim": Look("dim-text"), "faint": Look("faint-text"), "rule": Look("faint-text"),
+    "good": Look("success"), "bad": Look("error"), "warn": Look("warning"), "live": Look("accent"),
+    "gate": Look("primary"), "result": Look("secondary"), "key": Look("warning", strokes="bold"),
+    "badge": Look("background", "warning", "bold", "bold reverse"),
+    "name": Look("background", "primary", "bold", "bold reverse"),
+    "tab": Look("primary", strokes="bold underline"),
+    "add": Look("success", "add-ground"), "del": Look("error", "del-ground"), "body": Look("foreground"),
+    "addword": Look("", "addword-ground", "bold", "bold underline"),
+    "delword": Look("", "delword-ground", "bold", "bold underline"),
+    "hunk": Look("primary"), "kw": Look("syntax-keyword"), "str": Look("accent"), "num": Look("warning"),
+    "com": Look("dim-text", strokes="italic"), "fn": Look("primary"),
+    "hit": Look("", "hit-ground", "bold", "bold reverse"),
+}  # fmt: skip
+"""Every tone there is."""
+
+
+def looks(variables: Mapping[str, str], *, ansi: bool) -> dict[str, Style]:
+    """The styles of all tones with a theme's `variables`; a colour that it does not name is left as it is."""
+
+    def colour(name: str) -> Any:
+        return Color.parse(variables[name]).rich_color if name in variables else None
+
+    return {
+        tone: Style(color=colour(look.colour), bgcolor=colour(look.ground))
+        + Style.parse((ansi and look.in_terminal) or look.strokes or "none")
+        for tone, look in LOOKS.items()
+    }

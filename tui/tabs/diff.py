@@ -1,14 +1,11 @@
 """The diff of a candidate: files on the left, the change in one column or two, coloured where it is seen."""
 
-from pathlib import Path
-
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.worker import get_current_worker
 
 from harness.events import CandidateMade
 from harness.journal import Journal, Record
-from harness.repo import RepoError, Repository, Store
 from tui.patch import File, parse
 from tui.sheet import SPLIT_FROM, Pair, Sheet
 from tui.text import Line, cut, fit
@@ -79,11 +76,9 @@ class DiffTab(Horizontal):
 
     def _read(self, repo_id: str, old: str, here: CandidateMade) -> None:
         """In a thread: git, and taking its text apart."""
-        text, words = "", ""
-        try:
-            text = _diff(self._home, repo_id, old, here.tree, CONTEXTS[self._around])
-        except (RepoError, OSError) as error:
-            words = str(error)
+        from tui.git import change  # in time for the first diff, and not for the first screen
+
+        text, words = change(self._home, repo_id, old, here.tree, CONTEXTS[self._around])
         files = parse(text)
         if not get_current_worker().is_cancelled:
             self.app.call_from_thread(self._set, files, words or ("" if files else "nothing changed"), here.n)
@@ -194,11 +189,3 @@ class DiffTab(Horizontal):
         if self._view:
             self.show(self._view)
         self._bar.refresh()
-
-
-def _diff(home: Path, repo_id: str, old: str, new: str, context: int) -> str:
-    """The change as git's text. A viewer makes no store: what is not here is on the machine of the run."""
-    if not (home / "store" / f"{repo_id}.git" / "HEAD").is_file():
-        raise OSError("the candidates are not on this machine: the diff is where the run was")
-    place = Repository(root=home, git_dir=home, head_dir=home, bare=True, id=repo_id)
-    return Store(home, place).diff(old, new, context)

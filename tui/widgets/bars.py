@@ -1,7 +1,6 @@
 """A few rows that are drawn anew when asked, and the keys that work right now."""
 
 from collections.abc import Callable, Sequence
-from typing import ClassVar
 
 from textual import events
 from textual.geometry import Size
@@ -11,7 +10,7 @@ from textual.widget import Widget
 
 from tui.keys import rank
 from tui.text import Line, Span, cells
-from tui.widgets.paint import CLASSES, paint
+from tui.widgets.paint import paint
 
 GAP = 2
 """Cells between two keys."""
@@ -20,7 +19,6 @@ GAP = 2
 class Bar(Widget):
     """Rows that `draw` gives for a width; what has no room in the widget's height is not shown."""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = CLASSES
     ALLOW_SELECT = False
 
     def __init__(
@@ -59,7 +57,6 @@ class Bar(Widget):
 class Keys(Widget):
     """The footer: the bindings that are active on its screen, as many as fit, and always the way to the rest."""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = CLASSES
     ALLOW_SELECT = False
     LAST = "help"
     """The name of what is shown whatever the width."""

@@ -1,14 +1,16 @@
 """From lines of toned spans to Textual's strips. Spans are text and nothing else: no markup is ever parsed."""
 
+from typing import Any
+
 from rich.segment import Segment
 from rich.style import Style
+from textual.app import App
 from textual.strip import Strip
 from textual.widget import Widget
 
-from tui.text import TONES, Line, Tone
+from tui.text import Line, Tone
+from tui.theme import looks
 
-CLASSES = {f"tone--{tone}" for tone in TONES}
-"""The component classes through which a theme colours the tones."""
 BREAKS = {ord("\t"): " ", ord("\n"): " "}
 ASCII = {
     ord(sign): plain
@@ -23,12 +25,22 @@ def paint(widget: Widget, line: Line, width: int, base: Style) -> Strip:
         line = tuple((text.translate(BREAKS), tone) for text, tone in line)
     if getattr(widget.app, "ascii", False):
         line = tuple((text.translate(ASCII), tone) for text, tone in line)
-    segments = [Segment(text, base + style(widget, tone)) for text, tone in line if text]
+    app = widget.app
+    segments = [Segment(text, base + style(app, tone)) for text, tone in line if text]
     return Strip(segments).adjust_cell_length(width, base)
 
 
-def style(widget: Widget, tone: Tone) -> Style:
-    """The style of a tone, which may be several."""
-    if " " not in tone:
-        return widget.get_component_rich_style(f"tone--{tone}", partial=True)
-    return Style.combine(widget.get_component_rich_style(f"tone--{one}", partial=True) for one in tone.split())
+_styles: dict[str, dict[Tone, Style]] = {}
+"""By theme, what its tones look like. Component classes would do the same, a hundred times slower: Textual matches
+every one of them against every rule, for each widget, whenever anything about a widget changes."""
+
+
+def style(app: App[Any], tone: Tone) -> Style:
+    """The style of a tone, which may be several, in the theme that the app wears."""
+    known = _styles.get(app.theme)
+    if known is None:
+        known = _styles[app.theme] = looks(app.theme_variables, ansi=app.current_theme.ansi)
+    found = known.get(tone)
+    if found is None:
+        found = known[tone] = Style.combine(known[one] for one in tone.split())
+    return found

@@ -11,7 +11,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from tui.text import Line, lit
-from tui.widgets.paint import CLASSES, paint
+from tui.widgets.paint import paint
 from tui.widgets.rows import Rows
 
 T = TypeVar("T")
@@ -34,7 +34,7 @@ class Pane(ScrollView, Generic[T], can_focus=True, inherit_bindings=False):
     DEFAULT_CSS = """
     Pane { height: 1fr; width: 100%; overflow-x: hidden; overflow-y: scroll; scrollbar-size-vertical: 1; }
     """
-    COMPONENT_CLASSES: ClassVar[set[str]] = CLASSES | {"pane--cursor"}
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"pane--cursor"}
     ALLOW_SELECT = False
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up,k", "step(-1)", "Up", show=False, id="pane.up"),
