@@ -2,13 +2,17 @@
 
 import time
 from collections.abc import Iterator
+from contextlib import suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
-from harness.forge import ForgeDenied, ForgeMissing, ForgeRejected, RateLimited, Uncertain
+from harness.forge import ForgeDenied, ForgeMissing, ForgeRejected, ForgeUnavailable, RateLimited, Uncertain
 from harness.forge.checks import checks, excerpt, failed_jobs, fingerprint
 from harness.forge.github import GitHub
+from harness.forge.wire import Wire
 from harness.repo import Store
 from harness.repo.remote import Remote, RemoteFailed, fetch, push, tip
 from tests.github_stand_in import StandIn, World
@@ -183,3 +187,35 @@ def test_checks_by_state(world: World, github: GitHub) -> None:
     }
     world.check_runs.clear()
     world.statuses.clear()
+
+
+class Endless(BaseHTTPRequestHandler):
+    """A server whose answers never end: it drips, or pours."""
+
+    def log_message(self, format: str, *args: object) -> None:
+        return
+
+    def do_GET(self) -> None:  # noqa: N802
+        self.send_response(200)
+        self.end_headers()
+        piece, pause = (b"x" * (1 << 20), 0.0) if self.path == "/pour" else (b"x", 0.05)
+        with suppress(OSError):
+            while True:
+                self.wfile.write(piece)
+                time.sleep(pause)
+
+
+def test_an_answer_without_an_end_is_given_up() -> None:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Endless) as server:
+        server.daemon_threads = True
+        server.block_on_close = False
+        Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}"
+        wire = Wire(url, {}, sleep=lambda seconds: None, patience=0.2)
+        with pytest.raises(ForgeUnavailable, match="was not through"):
+            wire.get("/drip")
+        with pytest.raises(ForgeUnavailable, match="was not through"):
+            wire.download(f"{url}/drip", 1_000)
+        with pytest.raises(ForgeRejected, match="too large"):
+            Wire(url, {}).get("/pour")
+        server.shutdown()

@@ -65,6 +65,10 @@ def assertion(app: str, key: str) -> str:
         done = subprocess.run(command, input=head, capture_output=True, check=False, timeout=30, pass_fds=(reader,))
     except FileNotFoundError:
         raise ForgeDenied("the app's word cannot be signed", "there is no openssl here", "install it") from None
+    except subprocess.TimeoutExpired:
+        raise ForgeDenied(
+            "the app's word cannot be signed", "openssl does not answer", "give a key without a passphrase"
+        ) from None
     finally:
         os.close(reader)
     if done.returncode:

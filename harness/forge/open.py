@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -80,11 +81,11 @@ def token(place: Where, environ: Mapping[str, str] = os.environ) -> str:
             return value
     if place.kind == "github" and shutil.which("gh"):
         host = place.server.partition("://")[2]
-        done = subprocess.run(
-            ["gh", "auth", "token", "--hostname", host], capture_output=True, text=True, check=False, timeout=20
-        )
-        if done.returncode == 0 and done.stdout.strip():
-            return done.stdout.strip()
+        command = ["gh", "auth", "token", "--hostname", host]
+        with suppress(subprocess.TimeoutExpired):
+            done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=20)
+            if done.returncode == 0 and done.stdout.strip():
+                return done.stdout.strip()
     names = " or ".join(_TOKENS[place.kind][1:3])
     fix = f"set {names}" + (", or run: gh auth login" if place.kind == "github" else "")
     raise ForgeDenied(f"there is no token for {place.server}", "nothing can be pushed or read without one", fix)

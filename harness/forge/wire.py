@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 ATTEMPTS = 4
 PATIENCE = 60.0
-"""Seconds that one wait for a rate limit may take; a longer one is an error that says so."""
+"""Seconds that one wait for a rate limit may take, and one answer's body; longer is an error that says so."""
 PAUSE = 0.5
 """Seconds before the second attempt after a failure; doubled for each further one."""
 PAGES = 20
@@ -69,11 +69,16 @@ class Wire:
     """
 
     def __init__(
-        self, base: str, auth: Mapping[str, str], timeout: float = 30.0, sleep: Callable[[float], None] = time.sleep
+        self,
+        base: str,
+        auth: Mapping[str, str],
+        timeout: float = 30.0,
+        sleep: Callable[[float], None] = time.sleep,
+        patience: float = PATIENCE,
     ) -> None:
         self.base = base.rstrip("/")
         self.rate = Rate()
-        self._auth, self._timeout, self._sleep = dict(auth), timeout, sleep
+        self._auth, self._timeout, self._sleep, self._patience = dict(auth), timeout, sleep, patience
         self._known: dict[str, tuple[str, Answer]] = {}
         self._client: httpx2.Client | None = None
 
@@ -140,7 +145,7 @@ class Wire:
             wait = self._wait(answer, attempt)
             if wait is None or last:
                 raise self._refusal(method, path, answer, repeatable)
-            if wait > PATIENCE:
+            if wait > self._patience:
                 raise RateLimited(f"{method} {path} has to wait", int(wait))
             if not (repeatable or _unprocessed(answer)):
                 raise Uncertain(f"{method} {path} failed half-way", f"status {answer.status}")
@@ -159,12 +164,7 @@ class Wire:
             with httpx2.stream("GET", url, timeout=self._timeout, follow_redirects=False) as response:
                 if response.status_code != 200:
                     raise ForgeMissing("the file cannot be fetched", f"status {response.status_code}")
-                content = bytearray()
-                for chunk in response.iter_bytes():
-                    content += chunk
-                    if len(content) > most:
-                        raise ForgeRejected("the file is too large", f"more than {most} bytes")
-                return bytes(content)
+                return _read(response, most, self._patience, "the file")
         except httpx2.HTTPError as error:
             raise ForgeUnavailable("the file cannot be fetched", str(error)) from None
 
@@ -188,12 +188,13 @@ class Wire:
             content = msgspec.json.encode(body)
             headers["Content-Type"] = "application/json"
         try:
-            response = self._client.request(method, url, content=content, headers=headers)
+            with self._client.stream(method, url, content=content, headers=headers) as response:
+                whole = _read(response, LARGEST, self._patience, "the forge's answer")
         except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout) as error:
             raise ConnectionError(str(error) or type(error).__name__) from None
         except httpx2.HTTPError as error:
             raise ValueError(str(error) or type(error).__name__) from None
-        found = Answer(response.status_code, {k.lower(): v for k, v in response.headers.items()}, response.content)
+        found = Answer(response.status_code, {k.lower(): v for k, v in response.headers.items()}, whole)
         if "x-ratelimit-remaining" in found.headers:
             names = ("x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset")
             self.rate = Rate(*(_number(found.headers.get(name, "")) for name in names))
@@ -233,6 +234,20 @@ class Wire:
                 return ForgeUnavailable(f"{method} {path} keeps failing", why, "try again later")
             case status:
                 return ForgeRejected(what, why, status=status)
+
+
+def _read(response: "httpx2.Response", most: int, seconds: float, what: str) -> bytes:
+    """A whole body. A server that drips, or never stops, is given up: the client's own limit is for each read alone."""
+    import httpx2
+
+    content, until = bytearray(), time.monotonic() + seconds
+    for chunk in response.iter_bytes():
+        content += chunk
+        if len(content) > most:
+            raise ForgeRejected(f"{what} is too large", f"more than {most} bytes")
+        if time.monotonic() > until:
+            raise httpx2.ReadTimeout(f"{what} was not through after {seconds:g} s")
+    return bytes(content)
 
 
 def _unprocessed(answer: Answer) -> bool:
