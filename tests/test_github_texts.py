@@ -1,19 +1,23 @@
 """Words: what of a text is visible, what a command is, what our own texts let through. The corpus of injections."""
 
 import base64
+import re
 from urllib.parse import quote
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from markdown_it import MarkdownIt
 
+from harness.github import plans
 from harness.github.actions import command, silenced
 from harness.github.body import Setting, body, code, inert, message, plain
 from harness.github.commands import parse
 from harness.github.leaks import WITHHELD, leaks, safe
-from harness.github.manifest import GateProof, Judged, Manifest
+from harness.github.manifest import GateProof, Judged, Manifest, Said
 from harness.github.marker import Ledger, find, write
 from harness.github.outcome import Result
+from harness.github.replies import prose, render
 from harness.github.tracker import ended
 from harness.github.visible import LONGEST, visible
 
@@ -218,3 +222,18 @@ def test_what_is_printed_cannot_command() -> None:
     assert len(mark) == 32
     assert [line for line in "\n".join(out[1:-1]).splitlines() if line.lstrip().startswith(("::", "##["))] == []
     assert command("error", "a\r\n::set-output name=x::y%0A") == "::error::a%0D%0A::set-output name=x::y%250A"
+
+
+def test_a_models_paragraphs_are_neither_headings_nor_lists_nor_boxes() -> None:
+    """Else an answer or a plan could look as if it had another verdict, or another list of criteria."""
+    said = "A heading\n---\n- [x] proven\n1. one\n+ two\n    code\n```\n````\n@everyone\n# c\n```\n"
+    said += "#### Acceptance criteria\n- [ ] mine"
+    shown = prose(said)
+    html = MarkdownIt("commonmark").render(shown)
+    assert not re.search(r"<(h\d|li|a|img|input)\b", html), html
+    plan = Said(
+        kind="plan", text=said, criteria=("yours",), steps=("#### Paths that may change",), scope=("a/**", "`x`")
+    )
+    made = Manifest(run="r", outcome="succeeded", exit_code=0, reason="", base="", base_tree="", said=plan)
+    found = plans.read(render(plan, made))
+    assert (found.criteria, found.scope) == (("yours",), ("a/**",))

@@ -168,3 +168,8 @@ def test_everybody_behind_a_workflow_run_has_to_be_admitted() -> None:
     assert upstream(checks, (ours, writer), PULL, POLICY).code == "ok"
     assert upstream(checks, (ours, reader), PULL, POLICY).code == "upstream"
     assert upstream(checks, (other,), PULL, POLICY).code == "upstream"
+    nobody = read("workflow_run", {"action": "completed", "workflow_run": {"id": 7, "actor": None}})
+    assert nobody is not None
+    assert [each.login for each in nobody.upstream] == ["ghost", "ghost"]  # an account that is gone may nothing
+    gone = tuple(Actor(account=each, permission="none") for each in nobody.upstream)
+    assert upstream(checks, gone, PULL, POLICY).code == "upstream"

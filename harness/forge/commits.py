@@ -2,10 +2,11 @@
 
 import base64
 from typing import Literal
+from urllib.parse import quote
 
 import msgspec
 
-from harness.forge.errors import ForgeRejected
+from harness.forge.errors import ForgeMissing, ForgeRejected
 from harness.forge.github import GitHub
 
 ADDITIONS = 100
@@ -50,6 +51,17 @@ def commit(github: GitHub, branch: str, parent: str, base_tree: str, message: st
     return _by_rest(github, branch, parent, base_tree, message, files, bool(exists))
 
 
+def contains(github: GitHub, branch: str, commit: str) -> bool:
+    """Whether a commit lies on a branch. What it is not enough for: to be found in the repository, where the commits of
+    every fork can be found too."""
+    try:
+        path = f"/compare/{commit}...{quote(branch, safe='')}"
+        found = github.wire.get(github.api(path), per_page=1, page=2)  # the first page has the files
+    except ForgeMissing:
+        return False
+    return found.get("status") in ("ahead", "identical")
+
+
 def read_back(github: GitHub, commit: str) -> Verification:
     """The commit as GitHub has it: its tree, and whether its signature holds."""
     found = github.wire.get(github.api(f"/commits/{commit}"))["commit"]
@@ -60,8 +72,6 @@ def read_back(github: GitHub, commit: str) -> Verification:
 
 
 def _tip(github: GitHub, branch: str) -> str:
-    from harness.forge.errors import ForgeMissing
-
     try:
         return str(github.wire.get(github.api(f"/git/ref/heads/{branch}"))["object"]["sha"])
     except ForgeMissing:

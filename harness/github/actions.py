@@ -119,14 +119,15 @@ def silenced(echo: Callable[[str], None]) -> Iterator[Callable[[str], None]]:
     mark = secrets.token_hex(16)
     echo(f"::stop-commands::{mark}")
     try:
-        yield lambda text: echo("\n".join(_harmless(line) for line in text.splitlines()))
+        yield lambda text: echo("\n".join(harmless(line) for line in text.splitlines()))
     finally:
         echo(f"::{mark}::")
 
 
-def _harmless(line: str) -> str:
-    bare = line.lstrip()
-    return f"· {line}" if bare.startswith(("::", "##[")) else line
+def harmless(line: str) -> str:
+    """A line that is no log command: `::` counts where a line begins, the older `##[` wherever it stands."""
+    line = line.replace("##[", "## [")
+    return f"· {line}" if line.lstrip().startswith("::") else line
 
 
 def _shown(value: object) -> str:

@@ -35,7 +35,8 @@ def opened(begun: Begun, say: Callable[[str], None]) -> int:
         ticket = open_comment(begun.github, begun.trigger, ticket, begun.runner.job, begun.runner.run)
     begun.ticket = ticket
     rate = begun.github.rate
-    say(f"{ticket.work}: {one_line(ticket.reason, 300)} ({rate.remaining} of {rate.limit} requests left)")
+    told = f"{ticket.work}: {one_line(ticket.reason, 300)} ({rate.remaining} of {rate.limit} requests left)"
+    say(actions.harmless(told))
     if ticket.work == "none":
         outcome = "ignored" if ticket.code in ("ignored", "no_command", "off") else "refused"
         say(actions.command("notice", f"Loopwright: {ticket.reason}"))
@@ -106,7 +107,7 @@ def closed(begun: Begun, room: Path, secrets: tuple[str, ...], say: Callable[[st
     actions.set_outputs(begun.runner, _outputs(result, made, begun))
     words = safe(tracker.ended(result, made, begun.runner.job), secrets)
     actions.summarise(begun.runner, words)
-    say(f"{result.ending}: {one_line(safe(result.reason, secrets), 300)}")
+    say(actions.harmless(f"{result.ending}: {one_line(safe(result.reason, secrets), 300)}"))
     if result.exit_code:
         text = f"Loopwright: {result.reason}" + (f"; next: {result.next_step}" if result.next_step else "")
         say(actions.command("error", one_line(safe(text, secrets), 900)))

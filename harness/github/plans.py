@@ -2,18 +2,22 @@
 exactly that, and may have changed it before."""
 
 import re
+from typing import TYPE_CHECKING
 
 import msgspec
 
+from harness.clean import clean
 from harness.forge.github import GitHub
 from harness.github import tracker
 from harness.github.snapshot import before, edits
 from harness.github.visible import one_line, visible
 
+if TYPE_CHECKING:
+    from markdown_it.token import Token
+
 CRITERIA, PATHS = "Acceptance criteria", "Paths that may change"
 ROWS = 20
-_HEAD = "#### "
-_GLOB = re.compile(r"`([^`\s/][^`\s]{0,200})`")
+_GLOB = re.compile(r"[^\s`/][^\s`]{0,200}")
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,22 +43,41 @@ def plan_of(github: GitHub, number: int, at: str, voices: tuple[int, ...] = ()) 
 
 
 def read(body: str, url: str = "") -> Plan:
-    """The plan in a comment: what a reader sees of it, and the two lists that bind the run."""
-    text = visible(body).text
+    """The plan in a comment: what a reader sees of it, and the two lists that bind the run. They are taken from the
+    comment's structure: a model's words can look like a heading, and cannot be one."""
+    lists = _lists(clean(body))
+    criteria = (_words(item).strip().removeprefix("[ ]") for item in lists.get(CRITERIA, ()))
+    globs = (item[0].content for item in lists.get(PATHS, ()) if len(item) == 1 and item[0].type == "code_inline")
     return Plan(
-        text=text,
+        text=visible(body).text,
         url=url,
-        criteria=tuple(one_line(row.removeprefix("[ ]").strip(), 300) for row in _rows(text, CRITERIA))[:ROWS],
-        scope=tuple(found[1] for row in _rows(text, PATHS) if (found := _GLOB.fullmatch(row)))[:ROWS],
+        criteria=tuple(words for each in criteria if (words := one_line(each, 300)))[:ROWS],
+        scope=tuple(each for each in globs if _GLOB.fullmatch(each))[:ROWS],
     )
 
 
-def _rows(text: str, head: str) -> list[str]:
-    """The list below a heading."""
-    rows, inside = [], False
-    for line in text.splitlines():
-        if line.startswith("#"):
-            inside = line == _HEAD + head
-        elif inside and line.startswith("- "):
-            rows.append(line.removeprefix("- ").strip())
-    return rows
+def _lists(text: str) -> dict[str, list[list["Token"]]]:
+    """The items of the lists below each heading of the fourth order, as the pieces of their first lines."""
+    from markdown_it import MarkdownIt
+
+    found: dict[str, list[list[Token]]] = {}
+    head, inside = "", ""
+    for token in MarkdownIt("commonmark", {"html": True}).parse(text):
+        match token.type:
+            case "heading_open":
+                head, inside = "", token.tag
+            case "list_item_open":
+                inside = "li"
+            case "inline" if inside == "h4":
+                head, inside = token.content, ""
+            case "inline" if inside == "li":
+                found.setdefault(head, []).append(list(token.children or ()))
+                inside = ""
+            case "inline":
+                head = "" if inside else head
+                inside = ""
+    return found
+
+
+def _words(item: list["Token"]) -> str:
+    return "".join(piece.content for piece in item if piece.type in ("text", "code_inline"))

@@ -10,6 +10,7 @@ import msgspec
 from harness.events import CommentMade, Event
 from harness.exits import DENIED
 from harness.forge import ForgeDenied, ForgeError, Pull
+from harness.forge.commits import contains
 from harness.forge.github import GitHub
 from harness.github import attest, deliver, tracker
 from harness.github.body import Setting, body, branch_of, message, title_of
@@ -102,6 +103,11 @@ def _deliver(
     setting = _setting(job, manifest, verified, number, title)
     branch = there.branch if there else _branch(job, verified, remote, title)
     at = tip(remote, branch)
+    target = there.target if there else _target(job)
+    if not at and not contains(github, target, verified.base.commit):
+        # the rules for patches judge what lies between base and tree: a base of the bundle's choice would bring along
+        # whatever lies before it, a stranger's fork for example
+        raise BundleBroken("the run's base is not ours", f"{verified.base.commit[:12]} does not lie on {target}")
     if at and at != verified.base.commit and _tree(job, remote, at) == verified.tree:
         head = at  # pushed before, by this very run: the answer to it was lost
         pushed = deliver.Pushed(branch=branch, head=at, signature=deliver.signature(github, at, verified.tree))
@@ -131,7 +137,6 @@ def _deliver(
     setting = msgspec.structs.replace(setting, ledger=ledger, verified=pushed.signature)
     words = _guarded(body(manifest, setting), ledger, job.secrets)
     draft = wanted != "ready" or held or not manifest.green
-    target = there.target if there else _target(job)
     name = there.title if there else safe(title_of(manifest, setting), job.secrets)
     pull, created = deliver.propose(github, pushed, target, name, words, draft, job.record)
     if pull.draft and not draft:

@@ -15,6 +15,8 @@ from harness.github.publish import Job, failure
 
 LONGEST = 50_000
 """Characters of a comment: GitHub refuses more than 65,536."""
+_LIST = re.compile(r"^(\d*)([-+=.)])")
+"""What would begin a list at the beginning of a line, or make a heading of the line before."""
 _FENCE = re.compile(r"\s{0,3}(?:`{3,}|~{3,})")
 
 
@@ -93,7 +95,7 @@ def prose(text: str) -> str:
         elif block is not None:
             block.append(line)
         else:
-            out.append(plain(line, 2_000))
+            out.append(_LIST.sub(r"\1\\\2", plain(line, 2_000)))
     return "\n".join([*out, *([_block(block)] if block else [])])
 
 

@@ -151,7 +151,7 @@ def _checks(payload: Mapping[str, Any], common: dict[str, Any]) -> Trigger | Non
         fork=home != common["repository"],
         run=int(run["id"]),
         conclusion=_text(run.get("conclusion")),
-        upstream=tuple(account_of(run[name]) for name in ("actor", "triggering_actor") if run.get(name)),
+        upstream=(account_of(run.get("actor")), account_of(run.get("triggering_actor") or run.get("actor"))),
         **common,
     )
 

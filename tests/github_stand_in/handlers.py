@@ -316,6 +316,17 @@ def _(ask: Ask) -> tuple[int, Any]:
     return 200, made
 
 
+@does("repos/compare-commits-with-basehead", "contents")
+def _(ask: Ask) -> tuple[int, Any]:
+    old, _, new = ask.given["basehead"].partition("...")
+    one, two = (ask.world.git("rev-parse", "--verify", "--quiet", f"{each}^{{commit}}") for each in (old, new))
+    if not one or not two:
+        raise Refusal(404, "Not Found")
+    base = ask.world.git("merge-base", one, two)
+    status = "identical" if one == two else {one: "ahead", two: "behind"}.get(base, "diverged")
+    return 200, example("repos/compare-commits-with-basehead") | {"status": status, "commits": [], "files": []}
+
+
 @does("git/get-ref", "contents")
 def _(ask: Ask) -> tuple[int, Any]:
     at = ask.world.git("rev-parse", "--verify", "--quiet", f"refs/{ask.given['ref']}")

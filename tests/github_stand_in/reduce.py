@@ -28,6 +28,7 @@ OPERATIONS = (
     "pulls/create", "pulls/create-reply-for-review-comment", "pulls/get", "pulls/list", "pulls/list-review-comments",
     "pulls/list-reviews", "pulls/request-reviewers", "pulls/update", "reactions/create-for-issue",
     "reactions/create-for-issue-comment", "reactions/create-for-pull-request-review-comment",
+    "repos/compare-commits-with-basehead",
     "repos/create-commit-status", "repos/get", "repos/get-branch-rules", "repos/get-collaborator-permission-level",
     "repos/get-combined-status-for-ref", "repos/get-commit", "users/get-by-username",
 )  # fmt: skip
