@@ -33,7 +33,10 @@ HELLO_SECONDS = 30.0
 REMOVAL_SECONDS = 120.0
 """How long `settle` waits: some requests to an engine that hardly answers (`connect.REQUEST_SECONDS`)."""
 
-NO_RUNNER = "see that the image has git, and python3 (3.8 or later) or setpriv, or use the base image"
+NO_RUNNER = (
+    "see that the image has git, and python3 (3.8 or later), util-linux's setpriv, or BusyBox with the user in "
+    "/etc/passwd; or use the base image"
+)
 
 
 class WithoutPython(Exception):
@@ -235,9 +238,9 @@ class DockerEngine:
             self._later(lambda: self._remove(container, None if space.named else space, pod))
 
         def end() -> str:
-            known = reaper.epitaph(self.client, container) or line.stderr.strip()[-500:]
+            known = reaper.epitaph(self.client, container), line.stderr.strip()[-500:]
             close()
-            return known
+            return ": ".join(filter(None, known))
 
         box = Container(container[:12], line, end, close, watch, pod)
         hello = {

@@ -37,7 +37,11 @@ t=$(mktemp "$(dirname "$f")/.loopwright.XXXXXX") || exit 84
 trap 'rm -f "$t"' EXIT
 cat >"$t" && cat "$t" >"$f" || exit 84
 """
-RESET = 'chmod -R u+rwX /tmp "$HOME" /dev/shm 2>/dev/null; find /tmp "$HOME" /dev/shm -mindepth 1 -delete\n'
+RESET = """\
+set -- /tmp "$HOME" /dev/shm
+chmod -R u+rwX "$@" 2>/dev/null
+find "$@" -mindepth 1 -maxdepth 1 -exec rm -rf {} +
+"""
 
 
 @cache

@@ -97,8 +97,8 @@ def kill_family(pid: int) -> None:
     """Kill a process of ours and all its descendants, whatever session they are in."""
     found = [pid]
     for each in found:
-        for task in Path(f"/proc/{each}/task").glob("*/children"):
-            with suppress(OSError):
+        with suppress(OSError):  # it may end while it is looked at
+            for task in Path(f"/proc/{each}/task").glob("*/children"):
                 found.extend(int(child) for child in task.read_text().split())
     for each in found:
         with suppress(ProcessLookupError):

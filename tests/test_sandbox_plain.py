@@ -1,5 +1,6 @@
 """Images without Python: PID 1 is a shell, with the same walls, clock and replies."""
 
+import secrets
 import socket
 import threading
 from collections.abc import Iterator
@@ -11,32 +12,39 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sandboxes.base import FileRefused, Image, Resources, Sandbox, SandboxGone, Spec
+from sandboxes.base import FileRefused, Image, Resources, Sandbox, SandboxGone, SandboxUnavailable, Spec
 from sandboxes.container import Container
 from sandboxes.docker import DockerEngine
 from sandboxes.plain import PlainLine
 from sandboxes.stream import Stream
 from tests.sandbox_support import GROW, containers
+from tests.service_support import busybox
 from tests.test_sandbox_deaths import harness, wait_until_gone
 from tests.test_sandbox_hostile import chunk
 
 pytest_plugins = ("tests.sandbox_fixtures",)
 
 
-@pytest.fixture(scope="module")
-def bare(docker_engine: DockerEngine, docker_image: Image) -> Iterator[str]:
-    """The base image without its Python."""
-    client = docker_engine.client
-    away = "rm -rf /usr/bin/python3* /usr/local/bin/python3* /opt/venv /opt/loopwright"
-    made = client.create_container(docker_image.id, entrypoint=["sh", "-c", away], command=[])["Id"]
+def without(engine: DockerEngine, image: str, files: str) -> str:
+    """An image like that one, without some of its files."""
+    client = engine.client
+    made = client.create_container(image, entrypoint=["sh", "-c", f"rm -rf {files}"], command=[])["Id"]
     client.start(made)
     client.wait(made)
     labels = " ".join(f'"loopwright.{name}"=""' for name in ("image", "key", "source", "base", "layers"))
-    image = client.commit(made, "loopwright-test-plain", docker_engine.home.name, changes=f"LABEL {labels}")["Id"]
+    less = client.commit(made, "loopwright-test-plain", secrets.token_hex(6), changes=f"LABEL {labels}")["Id"]
     client.remove_container(made)
+    return str(less)
+
+
+@pytest.fixture(scope="module")
+def bare(docker_engine: DockerEngine, docker_image: Image) -> Iterator[str]:
+    """The base image without its Python."""
+    pythons = "/usr/bin/python3* /usr/local/bin/python3* /opt/venv /opt/loopwright"
+    image = without(docker_engine, docker_image.id, pythons)
     yield image
     docker_engine.settle()
-    client.remove_image(image, force=True)
+    docker_engine.client.remove_image(image, force=True)
 
 
 @pytest.fixture(scope="module")
@@ -76,9 +84,10 @@ def test_the_walls_are_the_same(plain: Sandbox, docker_engine: DockerEngine) -> 
     assert plain.run("(cat <&3) 2>/dev/null; ls /proc/self/fd | wc -l").stdout == b"4\n"
 
 
-@pytest.mark.parametrize(
-    "line", ["sleep 1000", "setsid sleep 1000 & sleep 1000", "trap '' TERM; while :; do sleep 1; done", "kill -STOP $$"]
-)
+SLOW = ("sleep 1000", "setsid sleep 1000 & sleep 1000", "trap '' TERM; while :; do sleep 1; done", "kill -STOP $$")
+
+
+@pytest.mark.parametrize("line", SLOW)
 def test_a_deadline_is_kept(plain: Sandbox, line: str) -> None:
     result = plain.run(f"echo begun; {line}", timeout=0.4)
     assert (result.exit_code, result.timed_out, result.stdout) == (124, True, b"begun\n")
@@ -148,6 +157,34 @@ def test_the_container_dies_with_its_harness(
     child.wait()
     wait_until_gone(docker_engine, "plain-switch")
     docker_engine.gc()
+
+
+def test_an_image_in_which_nobody_can_become_the_agent_is_refused(
+    docker_engine: DockerEngine, bare: str, docker_seed: Path
+) -> None:
+    image = without(docker_engine, bare, "/usr/bin/setpriv /usr/bin/su /bin/su")
+    with pytest.raises(SandboxUnavailable) as refused:
+        docker_engine.open(Spec(image=image, seed=docker_seed, run="nobody", purpose="p"))
+    assert f"neither setpriv nor su makes a command user {docker_engine.uid}" in refused.value.why
+    assert "setpriv" in refused.value.fix
+    docker_engine.settle()
+    assert containers(docker_engine, run="nobody") == []
+    docker_engine.client.remove_image(image, force=True)
+
+
+@pytest.mark.soak
+def test_busybox_is_enough(docker_engine: DockerEngine, docker_image: Image, docker_seed: Path, tmp_path: Path) -> None:
+    image = busybox(docker_engine, docker_image.id)
+    spec = Spec(image=image, seed=docker_seed, run="box", purpose="p", resources=Resources(pids=100, memory_mb=256))
+    with closing(docker_engine.open(spec)) as box:
+        test_commands_run_as_they_do_elsewhere(box)
+        test_the_walls_are_the_same(box, docker_engine)
+        for line in SLOW:
+            test_a_deadline_is_kept(box, line)
+        test_output_is_cut_in_the_middle(box)
+        test_files_and_refusals(box)
+        test_bombs_and_interrupts(box)
+    test_without_overlays_as_well(tmp_path, image, docker_seed)
 
 
 LIES = (

@@ -11,7 +11,7 @@ import pytest
 from sandboxes.base import Image, Sandbox, SandboxUnavailable, Service, ServiceDown, ServiceUp, Spec
 from sandboxes.docker import DockerEngine
 from tests.sandbox_support import Opener, containers, until, volumes
-from tests.service_support import redis
+from tests.service_support import postgres, redis
 
 pytest_plugins = ("tests.sandbox_fixtures",)
 ROOT = Path(__file__).parent.parent
@@ -142,6 +142,26 @@ def test_two_services_cannot_share_a_port_or_take_the_proxys(open_box: Opener, c
     ):
         with pytest.raises(SandboxUnavailable):
             open_box(services=services)
+
+
+@pytest.mark.soak
+def test_a_real_postgresql(open_box: Opener, docker_engine: DockerEngine, docker_image: Image) -> None:
+    image = postgres(docker_engine, docker_image.id)
+    database = Service(
+        name="db", image=image, port=5432, env={"POSTGRES_PASSWORD": "test"}, ready="pg_isready -h localhost"
+    )
+    box = open_box(image=image, services=(database,), env={"PGPASSWORD": "test"})
+    ask = ["psql", "-h", "localhost", "-U", "postgres", "-tAc"]
+    assert box.run([*ask, "create table t as select generate_series(1, 100000) n"]).exit_code == 0
+    assert box.run([*ask, "select sum(n) from t"]).stdout == b"5000050000\n"
+    assert b"password authentication failed" in box.run([*ask, "select 1"], env={"PGPASSWORD": "wrong"}).stdout
+    other = open_box(image=image, services=(database,), env={"PGPASSWORD": "test"})
+    assert b"does not exist" in other.run([*ask, "select 1 from t"]).stdout
+    box.close()
+    (up, down) = box.news()
+    assert isinstance(up, ServiceUp)
+    assert isinstance(down, ServiceDown)
+    assert "database system is ready to accept connections" in down.log
 
 
 KILLED = """

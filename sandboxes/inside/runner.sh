@@ -1,4 +1,5 @@
-# PID 1 for images without Python: POSIX shell, dd, tail, tee, wc, setsid and util-linux's setpriv.
+# PID 1 for images without Python: POSIX shell, dd, tail, tee, wc, stat, du, setsid, and util-linux's setpriv or
+# BusyBox's su.
 # Requests are a line and the bytes it announces; see plain.py. What the agent runs has no descriptor of these.
 set -u
 umask 022
@@ -6,9 +7,15 @@ exec 3<&0
 d=/run/loopwright
 mkdir -m 700 $d && cd $d || exit 1
 read -r word nonce uid gid work disk <&3 || exit 0
+becomes() { [ "$($agent id -u 2>/dev/null)" = "$uid" ]; }
 agent="setpriv --reuid $uid --regid $gid --clear-groups --inh-caps=-all --bounding-set=-all"
-$agent true 2>/dev/null || agent="setpriv --reuid $uid --regid $gid --clear-groups --inh-caps=-all"
-$agent true || exit 1
+becomes || agent="setpriv --reuid $uid --regid $gid --clear-groups --inh-caps=-all"
+becomes || agent="su -s /usr/bin/env $(sed -n "s/^\([^:]*\):[^:]*:$uid:.*/\1/p" /etc/passwd | head -n 1) --"
+becomes || {
+  echo "neither setpriv nor su makes a command user $uid" >&2
+  exit 1
+}
+exec 2>/dev/null # from here on a shell has nothing to say but which of its children were killed
 printf 'hello %s %s\n' "$nonce" "$(stat -c %u "$work")"
 killed() { $agent sh -c 'kill -9 -1' 2>/dev/null; :; }
 count() { echo $(sed -n "s/^$1 \([0-9]*\)$/\1/p" $2 2>/dev/null || :) 0 | cut -d ' ' -f 1; }
@@ -53,8 +60,10 @@ while read -r word id seconds cap merge script input <&3; do
   [ "$merge" = 1 ] && exec 6>&4 || exec 6>&5
   setsid $agent env -i sh "$d/script" <stdin >&4 2>&6 3<&- 4>&- 5>&- 6>&- & main=$!
   exec 4>&- 5>&- 6>&-
-  setsid sh -c "read -r x <&3; exec $agent sh -c 'kill -9 -1'" >/dev/null 2>&1 & watch=$!
-  setsid sh -c "sleep $seconds; : >late; $agent sh -c 'kill -TERM -$main'; sleep 1.5; exec $agent sh -c 'kill -9 -1'" \
+  # again and again: a command that has only just begun is not the agent's yet
+  end="while :; do $agent sh -c 'kill -9 -1'; sleep 0.1; done"
+  setsid sh -c "read -r x <&3; $end" >/dev/null 2>&1 & watch=$!
+  setsid sh -c "sleep $seconds; : >late; $agent sh -c 'kill -TERM -$main'; sleep 1.5; $end" \
     >/dev/null 2>&1 3<&- & timer=$!
   heap=$disk watchdog=
   if [ $tight = 1 ]; then # cleaning up has to be possible
