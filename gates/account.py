@@ -87,6 +87,8 @@ class End(_Record, frozen=True, kw_only=True, tag="end"):
     exit: int
     patched: tuple[str, ...]
     """Functions of pytest, unittest or the language that are not what they were before the tree was loaded."""
+    changed: tuple[str, ...]
+    """Files of the tests that were changed while they ran."""
     ran: tuple[tuple[str, Natural], ...]
     """The probed statements that were executed."""
 

@@ -3,10 +3,10 @@
 import ast
 import itertools
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from gates.base import Severity, Violation
-from gates.source import SKIPS, XFAILS, Function, Module, checks, dotted, dump, header, is_empty, same, skips
+from gates.source import SKIPS, XFAILS, Function, Module, checks, dotted, dump, header, is_empty, nodes, same, skips
 
 FIX = "restore base's version; a test may change only if the goal says so (may_edit_tests)"
 
@@ -28,6 +28,22 @@ def edits(path: str, old: Module, new: Module) -> Iterator[Violation]:
         if name in old.tests or name in old.classes:
             yield _violation("base-test-removed", path, statement, f"{name} is bound to something else")
     yield from _rest(path, old, new)
+
+
+def weakened(path: str, old: ast.Module, new: ast.Module, used: Callable[[str], bool]) -> Iterator[Violation]:
+    """Source that checks on behalf of tests, functions called `assert...` that base's tests use, and checks less."""
+    now = {node.name: node for node in nodes(new) if isinstance(node, Function)}
+    for node in nodes(old):
+        if not isinstance(node, Function) or not node.name.lstrip("_").startswith("assert") or node.name not in now:
+            continue
+        before, after = _verdicts(node), _verdicts(now[node.name])
+        if after < before and used(node.name):
+            message = f"{node.name} checks {after} things, base {before}, and base's tests use it"
+            yield _violation("assertion-removed", path, now[node.name], message, "warn" if after else "block")
+
+
+def _verdicts(node: Function) -> int:
+    return checks(node).total() + sum(isinstance(part, ast.Raise) for part in ast.walk(node))
 
 
 def _test(path: str, name: str, old: Function, new: Function | None) -> Iterator[Violation]:

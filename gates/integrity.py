@@ -11,8 +11,8 @@ from pathlib import PurePosixPath
 
 from gates import trees
 from gates.base import Change, Gate, GateResult, Room, Severity, Violation
-from gates.contents import Oversized, added_lines, content
-from gates.edits import edits
+from gates.contents import Oversized, added_lines, base_content, content
+from gates.edits import edits, weakened
 from gates.globs import matches
 from gates.markers import new_signs
 from gates.pins import pins
@@ -31,6 +31,8 @@ SUPPRESSION = re.compile(
 SUSPICIOUS = re.compile(
     r"_exit|_pytest|sys\.modules|PYTEST_|pytest_|SystemExit|sys\.exit|junit|__import__|import_module|coding[:=]"
 )
+
+CHECKING = re.compile(rb"def _*assert")
 
 UNREADABLE = (Unreadable, Oversized, RecursionError, MemoryError)
 
@@ -153,6 +155,7 @@ def _in_source(change: Change, room: Room, sides: Layout) -> Iterator[Violation]
         data = content(room, room.head, change.path)
         base = functools.partial(_base_module, change, room)
         found = list(new_signs(change.path, base, parse(data), is_test=is_test)) if data is not None else []
+        found += _lesser_checks(change, room, sides, parse(data)) if data is not None and not is_test else []
     except UNREADABLE as error:
         harmless = isinstance(error, Unreadable) and error.syntax and not _suspicious(change, room)
         yield _violation("unreadable", change.path, str(error)[:300], severity="warn" if harmless else "block")
@@ -163,6 +166,20 @@ def _in_source(change: Change, room: Room, sides: Layout) -> Iterator[Violation]
         named = {node.name for node in nodes(old) if isinstance(node, kinds)} if old else set()
         found = [v for v in found if v.rule != "new-test-skipped" or v.message.partition(":")[0] not in named]
     yield from found
+
+
+def _lesser_checks(change: Change, room: Room, sides: Layout, new: ast.Module) -> Iterator[Violation]:
+    """What a source checks on behalf of base's tests, and does no more."""
+    if not CHECKING.search(base_content(room, change.path) or b""):
+        return
+    old = _base_module(change, room)
+    tests = [path for path in room.paths(room.base) if path.endswith(".py") and sides.is_test(path)]
+
+    def used(name: str) -> bool:
+        return any(name.encode() in (base_content(room, path) or b"") for path in tests)
+
+    if old is not None:
+        yield from weakened(change.path, old, new, used)
 
 
 def _base_module(change: Change, room: Room) -> ast.Module | None:

@@ -8,6 +8,7 @@ from pathlib import PurePosixPath
 import msgspec
 
 from gates import reaches
+from gates.aware import awareness
 from gates.base import Severity, Violation
 from gates.source import SKIPS, XFAILS, dotted, nodes
 
@@ -24,8 +25,8 @@ MODULES = frozenset({"pytest", "_pytest", "pluggy"})
 BINDING = frozenset((ast.Import, ast.ImportFrom, ast.Assign, ast.AugAssign, ast.AnnAssign, ast.Delete))
 OF_RUNNER = BINDING | {ast.Call, ast.Constant, ast.FunctionDef}
 DECORATED = frozenset((ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef))
-OF_AWARENESS = frozenset((ast.Constant, ast.Compare, ast.Call))
-OF_REACHES = frozenset((ast.Attribute, ast.Call, ast.ClassDef, ast.Assign))
+OF_AWARENESS = frozenset((ast.Constant, ast.Compare, ast.Call, ast.Attribute, ast.Import))
+OF_REACHES = frozenset((ast.Attribute, ast.Call, ast.ClassDef, ast.Assign, ast.ImportFrom))
 TELLING = OF_RUNNER | DECORATED | OF_AWARENESS | OF_REACHES | {ast.Raise}
 """The kinds of nodes that can be a sign, and a sign of what: a change of thousands of lines has most of the others."""
 
@@ -89,7 +90,7 @@ def signs(path: str, tree: ast.Module, *, is_test: bool) -> Iterator[Sign]:
         if is_test and kind in DECORATED:
             yield from _silenced(node)
         if not is_test and kind in OF_AWARENESS:
-            yield from _awareness(node)
+            yield from (Sign(*sign) for sign in awareness(node))
         if not is_test and kind in OF_REACHES:
             yield from (Sign(*sign) for sign in reaches.reaches(node))
     for node, importing in _calls(tree) if leaves else ():
@@ -173,20 +174,6 @@ def _owned(node: ast.AST, names: frozenset[str]) -> bool:
 
 def _taken(node: ast.AST, place: ast.AST) -> Sign:
     return Sign("pytest-internals", f"changes {ast.unparse(node)}", getattr(place, "lineno", 0))
-
-
-def _awareness(node: ast.AST) -> Iterator[Sign]:
-    match node:
-        case ast.Constant(value="PYTEST_CURRENT_TEST" | "PYTEST_VERSION"):
-            yield Sign("test-aware-source", "asks whether a test is running", node.lineno)
-        case ast.Compare(left=ast.Constant(value="pytest" | "_pytest" | "unittest"), ops=[ast.In() | ast.NotIn()]):
-            if any(dotted(part) == "sys.modules" for part in node.comparators):
-                yield Sign("test-aware-source", "asks whether pytest is loaded", node.lineno)
-            if any(dotted(part).startswith("sys.argv") for part in node.comparators):
-                yield Sign("test-aware-source", "asks whether pytest was started", node.lineno)
-        case ast.Call(func=function, args=[ast.Constant(value="pytest" | "_pytest" | "unittest"), *_]):
-            if dotted(function).endswith(("sys.modules.get", "find_spec")):
-                yield Sign("test-aware-source", "asks whether pytest is there", node.lineno)
 
 
 def _calls(tree: ast.Module) -> Iterator[tuple[ast.expr, bool]]:

@@ -43,10 +43,12 @@ def _run(room: Room, sides: Layout, how: Invocation, tree: str) -> TestRun:
         done = testing.execute(sandbox, how, () if everything else files)
     if done.status not in ("done", "empty"):
         return done
+    traits = tuple(dict.fromkeys((*found.traits, *done.traits)))
     expected = frozenset(n for n in found.collected or () if everything or _file(n) in changed)
     return msgspec.structs.replace(
         done,
         status="done",
+        traits=traits,
         passed=tuple(node for node in done.passed if node in expected),
         failures=(*done.failures, *silent(done, expected)),
         collected=tuple(sorted(expected)),

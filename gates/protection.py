@@ -140,11 +140,13 @@ def tampered(change: Change, room: Room) -> tuple[str, ...] | None:
     return names or None
 
 
-def shadowed(path: str, base: frozenset[str], head: frozenset[str], roots: frozenset[str]) -> str | None:
+def shadowed(
+    path: str, base: frozenset[str], head: frozenset[str], roots: frozenset[str], installed: Callable[[str], bool]
+) -> str | None:
     """The module whose place a new file at `path` would take on the import path, if any.
 
     `base` and `head` are the directories that hold an `__init__.py` in those trees; `roots` the directories that
-    the import path may hold.
+    the import path may hold; `installed` says of a name whether base's tests have it from outside of the tree.
     """
     stem, suffix = PurePosixPath(path).stem, PurePosixPath(path).suffix
     candidates = [(path.rpartition("/")[0], stem.split(".")[0])] if suffix in (".py", ".pyc", ".so") else []
@@ -154,7 +156,11 @@ def shadowed(path: str, base: frozenset[str], head: frozenset[str], roots: froze
         if package in head and package not in base:
             candidates.append(("/".join(parts[:depth]), name))
     for parent, name in candidates:
-        if parent in roots and parent not in base and (name in RUNNERS or name in sys.stdlib_module_names):
+        if (
+            parent in roots
+            and parent not in base
+            and (name in RUNNERS or name in sys.stdlib_module_names or installed(name))
+        ):
             return name
     return None
 

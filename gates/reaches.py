@@ -13,15 +13,22 @@ REACHES = frozenset(
         "sys.monitoring.register_callback",
     )
 )
-FRAMES = frozenset({"sys._getframe", "inspect.stack", "inspect.currentframe", "inspect.getouterframes"})
+FRAMES = frozenset(
+    ("sys._getframe", "inspect.stack", "inspect.currentframe", "inspect.getouterframes", "traceback.walk_stack")
+)
 """Ways to look at one's callers; logging and the like do so too."""
-CODE = frozenset({"__code__", "__closure__", "f_back", "tb_frame", "gi_frame"})
-INSIDE = frozenset({"cell_contents", "f_locals", "co_consts", "co_code"})
+CODE = frozenset({"__code__", "__closure__", "f_back", "f_globals", "tb_frame", "gi_frame", "cr_frame", "ag_frame"})
+INSIDE = frozenset({"cell_contents", "f_locals", "f_builtins", "co_consts", "co_code"})
 """What is in another function's hands, or written in it."""
 RUN = frozenset({"exec", "eval", "compile"})
 DECODERS = frozenset(
     {"b64decode", "b85decode", "a85decode", "unhexlify", "fromhex", "decompress", "loads", "decode", "chr"}
 )
+READERS = frozenset({"read", "read_text", "read_bytes", "readline", "readlines", "get_data"})
+LOADERS = frozenset({"run_path", "zipimporter", "SourcelessFileLoader", "CodeType"})
+"""What runs code out of files that nobody reads as code, or that was made of pieces."""
+ANYTHING = frozenset({"unittest.mock", "mock"})
+"""Modules whose ANY equals whatever it is compared with."""
 BY_NAME = frozenset(
     {"getattr", "setattr", "hasattr", "delattr", "__import__", "import_module", "attrgetter", "methodcaller"}
 )
@@ -48,6 +55,9 @@ def reaches(node: ast.AST) -> Iterator[Sign]:
             yield from _call(node, dotted(function).rpartition(".")[2], first)
         case ast.ClassDef():
             yield from _comparisons(node)
+        case ast.ImportFrom(module=str(module), names=names) if module in ANYTHING:
+            if any(alias.name == "ANY" for alias in names):
+                yield "equal-to-everything", f"{module}.ANY", node.lineno, "block"
         case ast.Assign(targets=targets):
             yield from (_patched(t, node) for t in targets if _is_language(t))
 
@@ -58,6 +68,8 @@ def _attribute(node: ast.Attribute) -> Iterator[Sign]:
         yield "interpreter-reached", name, node.lineno, "block"
     elif name in FRAMES:
         yield "interpreter-reached", name, node.lineno, "warn"
+    elif node.attr == "ANY" and name.rpartition(".")[0].endswith("mock"):
+        yield "equal-to-everything", name, node.lineno, "block"
     elif node.attr in CODE | INSIDE:
         replaced = isinstance(node.ctx, ast.Store) and node.attr == "__code__"
         severity: Severity = "block" if replaced or node.attr in INSIDE else "warn"
@@ -67,12 +79,18 @@ def _attribute(node: ast.Attribute) -> Iterator[Sign]:
 def _call(node: ast.Call, name: str, first: ast.expr) -> Iterator[Sign]:
     if name in RUN and isinstance(node.func, ast.Name):
         calls = {dotted(part.func).rpartition(".")[2] for part in ast.walk(first) if isinstance(part, ast.Call)}
-        if calls & DECODERS:
-            yield "hidden-code", f"{name} of something decoded", node.lineno, "block"
+        if calls & (DECODERS | READERS):
+            yield "hidden-code", f"{name} of something decoded or read", node.lineno, "block"
+    if name in LOADERS or dotted(node.func) in ("marshal.load", "marshal.loads"):
+        yield "hidden-code", f"{dotted(node.func)}: code that is no source", node.lineno, "block"
     if name in BY_NAME:
         for argument in node.args:
             if _assembled(argument):
                 yield "hidden-name", f"{name} of a name put together from pieces", node.lineno, "block"
+            text = argument.value if isinstance(argument, ast.Constant) and isinstance(argument.value, str) else ""
+            if inside := (CODE | INSIDE) & set(text.split(".")):
+                severity: Severity = "block" if inside & INSIDE else "warn"
+                yield "interpreter-reached", f"{name} of {text!r}", node.lineno, severity
     if name in ("setattr", "delattr") and _is_language(ast.Attribute(first, "x", ast.Store())):
         yield "language-patched", f"changes {ast.unparse(first)}", node.lineno, "block"
 
@@ -97,9 +115,31 @@ def _comparisons(node: ast.ClassDef) -> Iterator[Sign]:
                 answers = [answer.value for answer in ast.walk(part) if isinstance(answer, ast.Return)]
                 if answers and all(isinstance(a, ast.Constant) and a.value is True for a in answers):
                     yield "equal-to-everything", f"{node.name}.{name} is always true", part.lineno, "block"
+                elif name == "__eq__" and _blind(part, answers):
+                    yield "equal-to-everything", f"{node.name}.{name} does not look at itself", part.lineno, "block"
             case ast.Assign(targets=[ast.Name(id="__eq__" | "__contains__" as name)], value=ast.Lambda(body=body)):
                 if isinstance(body, ast.Constant) and body.value is True:
                     yield "equal-to-everything", f"{node.name}.{name} is always true", part.lineno, "block"
+
+
+def _blind(method: ast.FunctionDef, answers: list[ast.expr | None]) -> bool:
+    """Whether a comparison says yes without looking at its own object, or at the class of the other."""
+    if all(a is None or isinstance(a, ast.Name) or (isinstance(a, ast.Constant) and not a.value) for a in answers):
+        return False  # NotImplemented, False: it says no
+    mine, others = method.args.args[0].arg if method.args.args else "", {a.arg for a in method.args.args}
+    for part in ast.walk(method):
+        match part:
+            case ast.Name(id=name) if name == mine:
+                return False
+            case ast.Call(func=ast.Name(id="isinstance" | "issubclass"), args=[_, ast.Name(id="object")]):
+                continue
+            case ast.Call(func=ast.Name(id="isinstance" | "issubclass" | "type" | "super")):
+                return False
+            case ast.Attribute(attr="__class__"):
+                return False
+            case ast.Compare(ops=[ast.Is() | ast.Eq()], comparators=[ast.Name(id=name)]) if name not in others:
+                return False
+    return True
 
 
 def _is_language(node: ast.expr) -> bool:

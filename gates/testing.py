@@ -35,6 +35,7 @@ def collect(sandbox: Sandbox, how: Invocation) -> TestRun:
         collected=tuple(dict.fromkeys(process.told.ids)),
         failures=broken,
         broken=_places(broken),
+        traits=_traits(process.told, process.told.end) if process.told.end else (),
         output=process.output,
         micros=process.micros,
     )
@@ -83,6 +84,7 @@ def _outcomes(told: Account) -> dict[str, dict[str, Test]]:
 def _traits(told: Account, end: End) -> tuple[str, ...]:
     """What is unusual about a run."""
     found = [f"{name} is replaced" for name in end.patched]
+    found += [f"{path} was changed while the tests ran" for path in end.changed]
     if any(control.state != "failed" for control in told.controls):
         found.append(UNCONTROLLED)
     if any(test.whitewashed for test in told.tests):

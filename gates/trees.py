@@ -1,6 +1,8 @@
 """The trees a candidate is judged on: what of it is the candidate's, and what comes from base."""
 
 import configparser
+import functools
+import re
 import tomllib
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -104,8 +106,21 @@ def planted(room: Room, sides: Layout) -> dict[str, str]:
     modules = (p for p in room.paths(room.head) if sides.is_module(p))
     roots = frozenset({"", "src", *(path.rpartition("/")[0] for path in modules)})
     added = (change.path for change in room.diff.changes if change.status == "added")
-    found = ((path, shadowed(path, base, head, roots)) for path in added)
+    installed = functools.partial(imported_from_outside, room, sides)
+    found = ((path, shadowed(path, base, head, roots, installed)) for path in added)
     return {path: name for path, name in found if name is not None}
+
+
+def imported_from_outside(room: Room, sides: Layout, name: str) -> bool:
+    """Whether base's tests import a module of this name, and pass, though base's tree has none."""
+    paths = room.paths(room.base)
+    if any(part in (name, f"{name}.py") for path in paths for part in path.split("/")):
+        return False
+    ran = {node.partition("::")[0] for r in room.baseline.values() if r.kind == "pytest" for node in r.passed}
+    wanted = re.compile(rf"^[ \t]*(?:from|import)[ \t]+{re.escape(name)}\b".encode(), re.MULTILINE)
+    sided = (path for path in paths if path.endswith(".py") and sides.is_test(path))
+    helping = (path for path in sided if path in ran or (ran and (not sides.is_module(path) or "conftest" in path)))
+    return any(wanted.search(base_content(room, path) or b"") for path in helping)
 
 
 def _guarded(room: Room, sides: Layout) -> list[Change]:

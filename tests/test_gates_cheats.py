@@ -67,7 +67,7 @@ def test_a_cheat_that_acts_while_it_is_run_is_named_and_never_green(lab: Lab, na
 
 
 def test_the_corpus_is_whole() -> None:
-    assert len(CORPUS) >= 26
+    assert len(CORPUS) >= 51
     assert sum(cheat.origin == "study" for cheat in CORPUS.values()) == 16
     assert len({cheat.what for cheat in CORPUS.values()}) == len(CORPUS)
 
@@ -83,7 +83,7 @@ def test_what_base_protects_is_base_s_own_while_the_tests_run(lab: Lab) -> None:
     together["tests/test_pkg.py"] = READ["08-weakened"].files["tests/test_pkg.py"]
     tests = run(TESTS, lab.candidate(together, REQUIRED))
     assert [(f.id, f.message) for f in tests.failures] == [("required: tests/test_pkg.py::test_last", "assert 1 == 2")]
-    assert tests.passed == ("tests/test_pkg.py::test_first",)
+    assert tests.passed == ("tests/test_about.py::test_about", "tests/test_pkg.py::test_first")
 
 
 def test_links_in_the_place_of_tests_are_not_followed(lab: Lab) -> None:
@@ -113,6 +113,7 @@ def test_the_honest_way_is_green(lab: Lab) -> None:
     results = lab.verdicts(lab.candidate({"pkg/__init__.py": fixed, "tests/test_more.py": more}, REQUIRED))
     assert green(lab, {name: result for name, result in results.items() if name != "script"}), results
     assert set(results["tests"].passed) == {
+        "tests/test_about.py::test_about",
         "tests/test_pkg.py::test_first",
         "tests/test_pkg.py::test_last",
         "tests/test_more.py::test_one",

@@ -2,6 +2,7 @@
 
 import ast
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -199,6 +200,11 @@ HARMLESS: list[Files] = [
     {"web/app.test.ts": str(BASE["web/app.test.ts"]) + "it('new', () => {})\n"},
     {"docs/notes.md": "# noqa\n", "README.md": "pytest.ini and conftest.py are ours\n"},
     {"tests/data/broken.json": "{", "pkg/data/x.py.txt": "def ("},
+    {"pkg/kinds.py": "class A:\n    def __eq__(self, o):\n        return isinstance(o, A)\n"},
+    {"pkg/kinds.py": "class B:\n    def __eq__(self, o):\n        return o is NONE\n"},
+    {"pkg/kinds.py": "class C:\n    def __eq__(self, o):\n        return False\n"},
+    {"pkg/self.py": "import sys\nME = sys.modules[__name__]\n\n\ndef main():\n    return len(sys.argv) < 2\n"},
+    {"pkg/mocks.py": "import json\nANY = json.loads('1')\n\n\ndef get(x):\n    return getattr(x, 'PYTHON')\n"},
 ]  # fmt: skip
 
 
@@ -248,6 +254,20 @@ def test_scope_and_protected_paths_of_the_goal() -> None:
     changed: Files = {"pkg/__init__.py": "x = 1\n", "db/migrations/1.sql": "x", "evil/pkg/a.py": "x = 1\n"}
     result = judge(changed, Rules(scope=("pkg", "db/**"), protected=("*.sql",)))
     assert rules_of(result) == {"out-of-scope": {"evil/pkg/a.py"}, "protected-added": {"db/migrations/1.sql"}}
+
+
+def test_a_module_that_base_s_passing_tests_have_from_elsewhere_is_not_to_be_replaced() -> None:
+    base: Files = {
+        "test_sums.py": "import numpy as np\n\n\ndef test_sum():\n    np.testing.assert_equal(1, 1)\n",
+        "test_later.py": "from planned import x\n",
+        "conftest.py": "    import attr\n",
+        "pkg.py": "",
+    }
+    new = ("numpy/__init__.py", "numpy/testing.py", "attr.py", "planned.py", "src/numpy.py", "pkg/numpy.py")
+    ran = GateResult(gate="tests", kind="pytest", status="fail", summary="", passed=("test_sums.py::test_sum",))
+    room = msgspec.structs.replace(paper_room(base, base | dict.fromkeys(new, "")), baseline={"tests": ran})
+    named = rules_of(run(GATE, room))["module-shadowed"]
+    assert named == {"numpy/__init__.py", "numpy/testing.py", "attr.py", "src/numpy.py"}
 
 
 def test_links_and_modes_of_tests() -> None:

@@ -1,4 +1,4 @@
-"""What decides the result of a test, before the tree is loaded: all of it loaded, and compared at the end."""
+"""What decides the result of a test: all of it loaded before the tree is, and compared with what it was then."""
 
 from __future__ import annotations
 
@@ -7,6 +7,13 @@ import importlib
 import sys
 import types
 from typing import Any
+
+CORE = (
+    *("_pytest.runner.", "_pytest.reports.TestReport", "_pytest.python.Function", "_pytest.python.pytest_pyfunc_call"),
+    *("_pytest.skipping.pytest_runtest", "_pytest.unittest.TestCaseFunction", "pluggy._callers.", "pluggy._result."),
+    *("pluggy._hooks.HookCaller", "unittest.case.TestCase.run", "unittest.case.TestCase.assert"),
+)
+"""Beginnings of the names of what the result of each test goes through."""
 
 
 def preload() -> None:
@@ -38,6 +45,39 @@ def chain() -> list[tuple[str, tuple[Any, str, Any]]]:
                         if isinstance(part, (types.FunctionType, classmethod, staticmethod, property)):
                             found += links(thing, inner, f"{module_name}.{name}.{inner}")
     return found
+
+
+class Watch:
+    """The chain as it was, and the names of what was found to be something else at any time it was looked at."""
+
+    def __init__(self) -> None:
+        self.replaced: set[str] = set()
+        # pytest's own plugin for old paths puts some of its functions in the place of others, and takes them out again
+        legacy = sys.modules.get("_pytest.legacypath")
+        self._usual = [thing for thing in vars(legacy).values() if callable(thing)] if legacy else []
+        self._language: list[tuple[str, tuple[Any, str, Any]]] = []
+        self._runner: list[tuple[str, tuple[Any, str, Any]]] = []
+        self._core: list[tuple[str, tuple[Any, str, Any]]] = []
+        for name, link in chain():
+            (self._language if name.startswith("builtins.") else self._runner).append((name, link))
+            if name.startswith(CORE):
+                self._core.append((name, link))
+
+    def look(self, language: bool = True) -> None:
+        """At all of it; without the `language`, of which an honest test may replace a part while it runs."""
+        self._look(self._runner)
+        if language:
+            self._look(self._language)
+
+    def glance(self) -> None:
+        """At what a result goes through, after every test."""
+        self._look(self._core)
+
+    def _look(self, links: list[tuple[str, tuple[Any, str, Any]]]) -> None:
+        for name, (place, key, was) in links:
+            now = value(place, key)
+            if now is not was and not any(now is usual for usual in self._usual):
+                self.replaced.add(name)
 
 
 def links(place: Any, name: str, full: str) -> list[tuple[str, tuple[Any, str, Any]]]:

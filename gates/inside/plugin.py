@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from typing import Any
 
+from gates.inside.chain import Watch
 from gates.inside.controls import code_of, double, is_required
 from gates.inside.saying import FILE, plain
 
@@ -19,7 +20,7 @@ HOOKS = (
 """What decides how a test comes out, and who is told."""
 
 
-def witness(say: Any, required: frozenset[str]) -> Any:
+def witness(say: Any, watch: Watch, required: frozenset[str]) -> Any:
     """The plugin: it changes nothing but that controls are run, and that all tests run in this process."""
     import pytest
     from _pytest.runner import runtestprotocol
@@ -67,6 +68,7 @@ def witness(say: Any, required: frozenset[str]) -> Any:
             if session.config.option.collectonly:
                 return
             codes.update((item, code_of(item)) for item in items)
+            watch.look()
             relay = session.config.hook
             hooks[:] = [(impl, impl.function) for name in HOOKS for impl in getattr(relay, name).get_hookimpls()]
             fit = [item for item in items if not any(item.iter_markers(n) for n in ("xfail", "skip", "skipif"))]
@@ -82,6 +84,8 @@ def witness(say: Any, required: frozenset[str]) -> Any:
             reports.clear()
             swapped.clear()
             yield
+            if item in chosen:
+                watch.look()
             swapped.append(any(impl.function is not function for impl, function in hooks))
             if item in numbers:
                 say("test", n=numbers[item], raised=dict(raised), reports=list(reports), swapped=any(swapped))
@@ -93,7 +97,11 @@ def witness(say: Any, required: frozenset[str]) -> Any:
         @pytest.hookimpl(hookwrapper=True, tryfirst=True)
         def pytest_runtest_call(self, item: Any) -> Any:
             swapped.append(item in codes and code_of(item) is not codes[item])
-            note("call", (yield))
+            outcome = yield
+            if item in chosen:
+                watch.look(language=False)
+            watch.glance()
+            note("call", outcome)
 
         @pytest.hookimpl(hookwrapper=True, tryfirst=True)
         def pytest_runtest_teardown(self) -> Any:

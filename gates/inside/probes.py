@@ -24,7 +24,7 @@ def probed(wanted: dict[str, list[int]]) -> set[tuple[str, int]]:
         lines = wanted.get(place[len(HERE[0]) :]) if place.startswith(HERE[0]) else None
         if lines:
             try:
-                tree = probe(ast.parse(data), place[len(HERE[0]) :], frozenset(lines), name)
+                tree = probe(ast.parse(data, place), place[len(HERE[0]) :], frozenset(lines), name)
                 return compile(tree, place, "exec", dont_inherit=True)
             except (SyntaxError, ValueError, RecursionError):
                 pass

@@ -16,7 +16,8 @@ import json
 import os
 import sys
 
-from gates.inside.chain import chain, preload, value
+from gates.inside.chain import Watch, preload
+from gates.inside.held import changed, held, unread_bytecode
 from gates.inside.listening import listen
 from gates.inside.plugin import witness
 from gates.inside.probes import probed
@@ -39,13 +40,15 @@ def main() -> int:
     roots, here = orders["roots"], str(FILE.parent)
     sys.path[:] = roots + [entry for entry in sys.path if entry not in roots and entry != here]
     ran = probed(orders["probes"])
-    plugin = witness(say, frozenset(orders["required"]))
+    files = held()
+    unread_bytecode(files)
+    watch = Watch()
+    plugin = witness(say, watch, frozenset(orders["required"]))
     listen(say)
-    whole = chain()
     say("hello", pytest=str(pytest.__version__))
     code = int(pytest.main(sys.argv[1:], plugins=[plugin]))
-    say("end", exit=code, patched=sorted({name for name, was in whole if value(was[0], was[1]) is not was[2]})[:50],
-        ran=sorted(ran))  # fmt: skip
+    watch.look()
+    say("end", exit=code, patched=sorted(watch.replaced)[:50], changed=changed(files)[:50], ran=sorted(ran))
     return code
 
 
