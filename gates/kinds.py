@@ -43,7 +43,7 @@ KINDS: Mapping[str, Kind] = {
 GROUP = "loopwright.gates"
 """The entry-point group through which another package adds a kind: its name, and a function like these."""
 
-MEANING = 3
+MEANING = 4
 """Raised whenever a gate's result would mean something else than before, so that no old result is reused."""
 
 
