@@ -25,6 +25,7 @@ from tests.tui_support import Author, accepted, asked, baseline, judged, made, o
 from tui.block import Block, draw, height
 from tui.evidence import history, side
 from tui.memory import notes
+from tui.memory import told as said
 from tui.raw import FAMILIES, detail, rows
 from tui.search import find
 from tui.text import cells
@@ -179,13 +180,18 @@ def test_the_evidence_is_told_over_iterations(journal: Journal) -> None:
 
 def test_notes_are_listed_whether_there_are_any_or_not(journal: Journal) -> None:
     author = Author(journal, "one")
-    assert [item.text for item, _ in notes(journal.state("one")) if "nothing yet" in item.text]
+    assert [item.text for item, _ in notes(journal.state("one"), {}) if "nothing yet" in item.text]
     from harness.events import NoteLearned, NotesInjected
 
-    author.write(NotesInjected(notes=("quirk-1",)), NoteLearned(note="fix-2", kind="fix", text="respx is the mock"))
-    found = notes(journal.state("one"))
-    assert [note for _, note in found if note] == ["fix-2", "fix-2", "quirk-1"]
-    assert any(item.text == "respx is the mock" for item, _ in found)
+    wire = '[{"id": "quirk-1", "kind": "quirk", "text": "the clock is frozen"}]'
+    author.write(
+        NotesInjected(notes=("quirk-1",), told=wire), NoteLearned(note="fix-2", kind="fix", text="respx is the mock")
+    )
+    found = notes(journal.state("one"), said(journal.read_back("one")))
+    assert [note for _, note in found if note] == ["fix-2", "fix-2", "quirk-1", "quirk-1"]
+    assert {"respx is the mock", "the clock is frozen"} <= {item.text for item, _ in found}
+    author.write(NotesInjected(notes=("quirk-1",), told="{"))
+    assert said(journal.read_back("one")) == {}, "what cannot be read is on the shelf"
 
 
 def test_events_are_narrowed_by_family_and_one_is_shown_in_full(journal: Journal) -> None:

@@ -10,14 +10,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
-from harness.events import CommandReceived, ModelReplied, QuestionAnswered, RunFinished, Told
+from harness.events import CommandReceived, ModelReplied, NotesInjected, QuestionAnswered, RunFinished, Told
 from harness.exits import PARKED
 from harness.journal import Journal
 from tests.conftest import House, Play, commit_all, step, tool
 from tests.scripted.script import Ask, Conversation, Step, Tool
-from tests.tui_support import open_journal, whole_run
+from tests.tui_support import created, open_journal, whole_run
 from tests.tui_terminal import DEADLINE, Terminal
 from tui.control import person
 
@@ -152,3 +153,44 @@ def test_the_bare_command_opens_the_fleet_on_a_terminal_and_lists_elsewhere(tmp_
     assert listed.returncode == 0
     assert listed.stdout.startswith("done  succeeded")
     assert "\x1b" not in listed.stdout
+
+
+EDITOR = """\
+#!/bin/sh
+test -t 0 && test -t 1 && echo "the editor has the terminal"
+echo "Ask the fixtures first." >> "$1"
+"""
+
+
+def test_a_note_is_edited_on_the_whole_terminal_and_retired(house: House, tmp_path: Path, terminals: Any) -> None:
+    assert house("memory", "add", "The clock is frozen in tests.", "--repo", str(house.repo)).code == 0
+    note = house("memory", "ls", "--repo", str(house.repo)).out.split()[0]
+    told = json.dumps([{"id": note, "text": "The clock is frozen in tests.", "kind": "fact"}])
+    begun = msgspec.structs.replace(created(), repo=str(house.repo))
+    house.journal.create("noted", begun)
+    house.journal.append("noted", house.journal.claim("noted", "box:1"), NotesInjected(notes=(note,), told=told))
+    editor = tmp_path / "editor"
+    editor.write_text(EDITOR)
+    editor.chmod(0o755)
+    viewer = terminals(house.home, "noted", EDITOR=str(editor), VISUAL="")
+    viewer.until("Help")
+    viewer.settle()
+    viewer.send("4", shows="The clock is frozen in tests.")
+    viewer.type(b"G")
+    viewer.settle()
+    since = len(viewer.written)
+    viewer.type(b"e")
+    viewer.until("the editor has the terminal", since)
+    viewer.until("\x1b[?1049h", since)  # and gives it back
+    shown = viewer.text.encode()[since:]
+    assert shown.index(b"\x1b[?1049l") < shown.index(b"the editor has") < shown.rindex(b"\x1b[?1049h")
+    viewer.settle()
+    viewer.send("\r", shows="Ask the fixtures first.")
+    viewer.settle()
+    viewer.send("\x1b", shows="TOLD TO ITS MAKER")
+    viewer.settle()
+    viewer.send("d", shows=f"{note} retired")
+    viewer.settle()
+    viewer.type(b"q")
+    assert viewer.end() == 0
+    assert "retired" in house("memory", "show", note, "--repo", str(house.repo)).out

@@ -22,6 +22,7 @@ from tui.screens import Entry, FleetScreen, JumpScreen, NewRun, Palette, Reader,
 from tui.screens.shared import OpenRun, target
 from tui.settings import Settings, checked
 from tui.theme import THEMES
+from tui.widgets import signs
 
 TERMINATED = 143
 """The exit code after SIGTERM."""
@@ -56,6 +57,7 @@ class Loopwright(App[None]):
         self.journal, self._first, self.clock = journal, first, clock
         self.settings = checked(settings or Settings(), bindings())
         self.ascii = self.settings.ascii
+        self.set_class(self.ascii, "ascii")
         self._seen: dict[str, Card] = {}
         for theme in THEMES.values():
             self.register_theme(theme)
@@ -96,7 +98,9 @@ class Loopwright(App[None]):
 
     def say(self, words: str, *, bad: bool = False) -> None:
         """A word in the corner."""
-        self.notify(words, severity="error" if bad else "information", markup=False, timeout=8 if bad else 3)
+        self.notify(
+            signs(self, words), severity="error" if bad else "information", markup=False, timeout=8 if bad else 3
+        )
 
     def _tell(self) -> None:
         """Tell whoever looks elsewhere what needs them, once."""

@@ -20,7 +20,7 @@ from tui.screens.shared import ACTS, OpenRun, in_view
 from tui.table import Columns, columns, counts, headings, row, today
 from tui.text import Item, Line, Span, cells, draw, height, spread, trim
 from tui.transcript import blocks, saying
-from tui.widgets import Ask, Bar, Keys, Pane, Story
+from tui.widgets import Ask, Bar, Keys, Pane, Story, signs
 from tui.window import Window
 
 LOOK = 0.25
@@ -164,6 +164,7 @@ class FleetScreen(Screen[None]):
             return
         created = self._tail.state.created
         title = f"{card.run} · {created.branch}" if created else card.run
+        title = signs(self.app, title)
         self.query_one("#preview").border_title = Content(title)  # a plain one: markup in it would be read
         self._side.replace(side(self._tail.state))
 

@@ -64,7 +64,7 @@ class RunScreen(Screen[None]):
         self.journal, self.run_id = journal, run
         self.view = view
         self.tabs = (
-            TranscriptTab(journal, run), DiffTab(journal), GatesTab(), MemoryTab(), EventsTab(journal, run),
+            TranscriptTab(journal, run), DiffTab(journal), GatesTab(), MemoryTab(journal, run), EventsTab(journal, run),
         )  # fmt: skip
         self.front = 0
         self._begun = {0}

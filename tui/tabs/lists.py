@@ -1,11 +1,13 @@
 """Two tabs that are lists of paragraphs: what the gates and the checker said, and the notes."""
 
+from contextlib import suppress
+
 from textual.app import ComposeResult
 from textual.containers import Vertical
 
-from harness.journal import Record
+from harness.journal import Journal, JournalError, Record
 from tui.evidence import Detail, Shown, history
-from tui.memory import Note, notes
+from tui.memory import Note, notes, told
 from tui.text import Line, draw, height
 from tui.view import View
 from tui.widgets import Pane
@@ -72,8 +74,11 @@ class GatesTab(Vertical):
 class MemoryTab(Vertical):
     """The notes that the run was told, and those it leaves."""
 
-    def __init__(self) -> None:
+    def __init__(self, journal: Journal, run: str) -> None:
         super().__init__(classes="tab")
+        self._journal, self._run = journal, run
+        self._told: dict[str, str] = {}
+        self._view: View | None = None
         self.pane: Pane[Note] = Pane(_draw, _height, choose=True, text=_text, mark="▌", id="memory")
 
     def compose(self) -> ComposeResult:
@@ -85,17 +90,31 @@ class MemoryTab(Vertical):
         return self.pane
 
     def start(self, at: int, end: int | None) -> None:
-        """There is nothing to read: the state has it."""
+        """Find what the notes said that were told: the state has their names alone."""
+
+        def look() -> None:
+            with suppress(JournalError):  # they are shown without
+                found = told(self._journal.read_back(self._run, at + 1))
+                self.app.call_from_thread(self._tell, found)
+
+        self.run_worker(look, thread=True, exclusive=True, group="told")
+
+    def _tell(self, found: dict[str, str]) -> None:
+        self._told |= found
+        if self._view:
+            self.show(self._view)
 
     def take(self, records: tuple[Record, ...]) -> None:
-        """The state has it."""
+        """Take what notes say that are told now."""
+        self._told |= told(reversed(records))
 
     def tick(self) -> None:
         """Nothing moves by itself."""
 
     def show(self, view: View) -> None:
         """Draw anew what changed."""
-        if (shown := notes(view.state)) != self.pane.items:
+        self._view = view
+        if (shown := notes(view.state, self._told)) != self.pane.items:
             self.pane.replace(shown, key=lambda pair: pair)
 
     def step(self, view: View, by: int) -> None:

@@ -2,7 +2,8 @@
 
 from tui.widgets.bars import Bar, Keys
 from tui.widgets.field import Ask, Field
+from tui.widgets.paint import signs
 from tui.widgets.pane import Pane
 from tui.widgets.story import Story
 
-__all__ = ["Ask", "Bar", "Field", "Keys", "Pane", "Story"]
+__all__ = ["Ask", "Bar", "Field", "Keys", "Pane", "Story", "signs"]

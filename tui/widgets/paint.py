@@ -23,11 +23,16 @@ def paint(widget: Widget, line: Line, width: int, base: Style) -> Strip:
     """`line` as a strip of exactly `width` cells on `base`, in the colours that `widget` has for the tones."""
     if any("\t" in text or "\n" in text for text, _ in line):  # no text of an event may move the terminal's cursor
         line = tuple((text.translate(BREAKS), tone) for text, tone in line)
-    if getattr(widget.app, "ascii", False):
-        line = tuple((text.translate(ASCII), tone) for text, tone in line)
     app = widget.app
+    if getattr(app, "ascii", False):
+        line = tuple((text.translate(ASCII), tone) for text, tone in line)
     segments = [Segment(text, base + style(app, tone)) for text, tone in line if text]
     return Strip(segments).adjust_cell_length(width, base)
+
+
+def signs(app: App[Any], text: str) -> str:
+    """`text` in the signs that the reader has."""
+    return text.translate(ASCII) if getattr(app, "ascii", False) else text
 
 
 _styles: dict[str, dict[Tone, Style]] = {}

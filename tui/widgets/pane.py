@@ -8,6 +8,7 @@ from textual.binding import Binding, BindingType
 from textual.geometry import Size
 from textual.message import Message
 from textual.scroll_view import ScrollView
+from textual.scrollbar import ScrollBarRender
 from textual.strip import Strip
 
 from tui.text import Line, lit
@@ -22,6 +23,12 @@ GUTTER = 1
 
 def _one(item: object, width: int) -> int:
     return 1
+
+
+class Blunt(ScrollBarRender):
+    """A scroll bar of whole cells, which take no sign."""
+
+    VERTICAL_BARS: ClassVar[list[str]] = [" "] * 8
 
 
 class Pane(ScrollView, Generic[T], can_focus=True, inherit_bindings=False):
@@ -78,6 +85,10 @@ class Pane(ScrollView, Generic[T], can_focus=True, inherit_bindings=False):
         self._to_last = False
         """The reader asked for the last item before there was a layout to find it in."""
         self._drawn: dict[int, Sequence[Line]] = {}
+
+    def on_mount(self) -> None:
+        if getattr(self.app, "ascii", False):
+            self.vertical_scrollbar.renderer = Blunt  # type: ignore[misc]
 
     @property
     def items(self) -> list[T]:
