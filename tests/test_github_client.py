@@ -16,15 +16,8 @@ from harness.forge.wire import Wire
 from harness.repo import Store
 from harness.repo.remote import Remote, RemoteFailed, fetch, push, tip
 from tests.github_stand_in import StandIn, World
-from tests.github_support import seeded
 
-
-@pytest.fixture(scope="module")
-def stand(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StandIn]:
-    world = seeded(tmp_path_factory.mktemp("forge"))
-    with StandIn(world) as server:
-        yield server
-    assert world.violations == []
+pytest_plugins = ("tests.github_fixtures",)
 
 
 @pytest.fixture

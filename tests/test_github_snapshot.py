@@ -1,6 +1,5 @@
 """The snapshot: what stood there when the trigger came, from whom, and nothing that came later."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,20 +19,15 @@ from harness.github.snapshot import goal_text, moment, take
 from harness.github.ticket import decide
 from harness.github.trigger import Trigger, read
 from tests.github_stand_in import BOT, StandIn, World
-from tests.github_support import commented, ended, labelled, seeded
+from tests.github_support import commented, ended, labelled
+
+pytest_plugins = ("tests.github_fixtures",)
+
 
 RUNNER = Runner(
     event="issues", payload=Path("x"), repository="octo/httprange", token="t", api="", graphql="", server="",
     temp=Path(), run=1, attempt=1, output=None, summary=None,
 )  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def stand(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StandIn]:
-    world = seeded(tmp_path_factory.mktemp("forge"))
-    with StandIn(world) as server:
-        yield server
-    assert world.violations == []
 
 
 @pytest.fixture

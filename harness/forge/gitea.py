@@ -3,8 +3,11 @@
 from typing import Any
 from urllib.parse import quote
 
+import msgspec
+
 from harness.forge.base import LADDER, Account, Comment, Issue, Permission, Pull, remote_of
 from harness.forge.errors import ForgeMissing, ForgeRejected
+from harness.forge.shapes import account_of, comment_of, issue_of, pull_of
 from harness.forge.wire import Wire
 
 _DRAFT = "WIP: "
@@ -27,36 +30,23 @@ class Gitea:
         return remote_of(self.server, self.repository, "loopwright", self._token)
 
     def me(self) -> Account:
-        return _account(self.wire.get("/user"))
+        return account_of(self.wire.get("/user"))
 
     def default_branch(self) -> str:
         return str(self.wire.get(self._root)["default_branch"])
 
     def issue(self, number: int) -> Issue:
-        found = self.wire.get(f"{self._root}/issues/{number}")
-        return Issue(
-            number=int(found["number"]),
-            title=str(found.get("title") or ""),
-            body=str(found.get("body") or ""),
-            author=_account(found.get("user")),
-            url=str(found.get("html_url") or ""),
-            open=found.get("state") == "open",
-            locked=bool(found.get("is_locked")),
-            labels=tuple(str(each.get("name")) for each in found.get("labels") or ()),
-            assignees=tuple(str(each.get("login")) for each in found.get("assignees") or ()),
-            created=str(found.get("created_at") or ""),
-            updated=str(found.get("updated_at") or ""),
-        )
+        return issue_of(self.wire.get(f"{self._root}/issues/{number}"))
 
     def comments(self, number: int) -> list[Comment]:
         # not paged: the server gives all comments of one issue at once
-        return [_comment(each) for each in self.wire.get(f"{self._root}/issues/{number}/comments") or ()]
+        return [comment_of(each) for each in self.wire.get(f"{self._root}/issues/{number}/comments") or ()]
 
     def comment(self, number: int, body: str) -> Comment:
-        return _comment(self.wire.post(f"{self._root}/issues/{number}/comments", {"body": body}))
+        return comment_of(self.wire.post(f"{self._root}/issues/{number}/comments", {"body": body}))
 
     def edit_comment(self, number: int, comment: int, body: str) -> Comment:
-        return _comment(self.wire.patch(f"{self._root}/issues/comments/{comment}", {"body": body}))
+        return comment_of(self.wire.patch(f"{self._root}/issues/comments/{comment}", {"body": body}))
 
     def permission(self, login: str) -> Permission:
         try:
@@ -105,36 +95,8 @@ class Gitea:
         self.wire.post(f"{self._root}/statuses/{commit}", body | ({"target_url": url} if url else {}))
 
 
-def _account(found: Any) -> Account:
-    if not isinstance(found, dict) or not found.get("login"):
-        return Account(login="ghost")
-    return Account(login=str(found["login"]), id=int(found.get("id") or 0))
-
-
-def _comment(found: dict[str, Any]) -> Comment:
-    return Comment(
-        id=int(found["id"]),
-        author=_account(found.get("user")),
-        body=str(found.get("body") or ""),
-        created=str(found.get("created_at") or ""),
-        updated=str(found.get("updated_at") or ""),
-        url=str(found.get("html_url") or ""),
-    )
-
-
 def _pull(found: dict[str, Any], repository: str) -> Pull:
-    head = found.get("head") or {}
-    title = str(found.get("title") or "")
-    return Pull(
-        number=int(found["number"]),
-        url=str(found.get("html_url") or ""),
-        title=title.removeprefix(_DRAFT),
-        body=str(found.get("body") or ""),
-        branch=str(head.get("ref") or ""),
-        target=str((found.get("base") or {}).get("ref") or ""),
-        head=str(head.get("sha") or ""),
-        draft=bool(found.get("draft")) or title.startswith(_DRAFT),
-        open=found.get("state") == "open",
-        fork=(head.get("repo") or {}).get("full_name") != repository,
-        author=_account(found.get("user")),
-    )
+    """A pull request: the beginning of its title says that it is a draft."""
+    pull = pull_of(found, repository)
+    draft = pull.draft or pull.title.startswith(_DRAFT)
+    return msgspec.structs.replace(pull, title=pull.title.removeprefix(_DRAFT), draft=draft)

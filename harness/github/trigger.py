@@ -7,7 +7,7 @@ from typing import Any, Literal
 import msgspec
 
 from harness.forge import Account, Issue
-from harness.forge.github import account_of, issue_of
+from harness.forge.shapes import account_of, issue_of
 from harness.github.commands import Command, parse
 
 Kind = Literal["issue", "pull", "checks", "goal"]

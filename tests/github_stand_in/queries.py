@@ -7,7 +7,7 @@ from typing import Any
 from graphql import GraphQLSchema, build_schema, graphql_sync
 
 from tests.github_stand_in.contract import DATA
-from tests.github_stand_in.handlers import make_commit, make_tree
+from tests.github_stand_in.objects import make_commit, make_tree
 from tests.github_stand_in.world import World
 
 
