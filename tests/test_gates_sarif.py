@@ -1,14 +1,26 @@
 """Our SARIF: what the standard requires is there, and reading it back gives the same findings."""
 
+import gzip
+import json
+from pathlib import Path
 from typing import Any, get_args
 
 import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from jsonschema import Draft4Validator
 
 from gates.base import Failure, GateResult, Severity, Status, Violation
 from gates.parsers import parse
 from gates.sarif import export
+
+DATA = Path(__file__).parent / "data"
+SCHEMA = Draft4Validator(
+    json.loads(gzip.decompress((DATA / "sarif_schema.json.gz").read_bytes())),
+    format_checker=Draft4Validator.FORMAT_CHECKER,
+)
+"""The standard's schema without its descriptions, as `npm pack @microsoft/jest-sarif@1.0.0-beta.0` has it
+(`lib/schemas/sarif-2.1.0-rtm.5.json`)."""
 
 text = st.text(min_size=1, max_size=20)
 paths = st.text(st.sampled_from("ab/ .%é"), max_size=8).map(lambda path: path.strip("/"))
@@ -30,27 +42,19 @@ results = st.builds(
 
 
 def check(log: dict[str, Any]) -> None:
-    """The required properties and the enumerations of the standard (3.13, 3.14, 3.18, 3.20, 3.27)."""
-    assert log["version"] == "2.1.0"
+    """The standard's schema, and what it says in words alone (3.4.4, 3.19.23, 3.27.5, 3.27.6)."""
+    assert [error.message for error in SCHEMA.iter_errors(log)] == []
     for run in log["runs"]:
         driver = run["tool"]["driver"]
         assert driver["name"]
         assert len({rule["id"] for rule in driver["rules"]}) == len(driver["rules"])
-        for invocation in run["invocations"]:
-            assert isinstance(invocation["executionSuccessful"], bool)
-            for note in invocation.get("toolExecutionNotifications", ()):
-                assert note["level"] in ("none", "note", "warning", "error")
         for result in run["results"]:
-            assert isinstance(result["message"]["text"], str)
             assert driver["rules"][result["ruleIndex"]]["id"] == result["ruleId"]
-            assert result["level"] in ("none", "note", "warning", "error")
-            assert result["baselineState"] in ("new", "unchanged", "updated", "absent")
             for location in result.get("locations", ()):
                 physical = location["physicalLocation"]
                 uri = physical["artifactLocation"]["uri"]
                 assert uri.isascii()
                 assert not set(uri) & set(' <>"{}|\\^`')
-                assert physical.get("region", {"startLine": 1})["startLine"] >= 1
 
 
 @settings(max_examples=40, deadline=None)
@@ -78,3 +82,15 @@ def test_what_base_had_is_unchanged_and_a_finding_keeps_its_code() -> None:
         ("pytest-failed", "new"),
     ]
     assert run["results"][1]["locations"][0]["physicalLocation"]["region"] == {"startLine": 7}
+
+
+def test_the_schema_refuses_what_is_none_and_takes_the_scanners_logs_that_we_read() -> None:
+    (log,) = [export([GateResult(gate="g", kind="k", status="pass", summary="")], {}, version="1")]
+    assert SCHEMA.is_valid(log)
+    for wrong in ({"version": "2.0.0"}, {"runs": [{"results": []}]}, {"runs": [{"tool": {"driver": {}}}]}):
+        assert not SCHEMA.is_valid({**log, **wrong})
+    read = sorted((DATA / "reports").glob("*.sarif"))
+    assert read
+    for path in read:
+        assert SCHEMA.is_valid(json.loads(path.read_bytes())), path
+        assert not parse("sarif", path.read_bytes()).problem
