@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import PurePosixPath
 
-from gates import trees
+from gates import elsewhere, trees
 from gates.base import Change, Gate, GateResult, Room, Severity, Violation
 from gates.contents import Oversized, added_lines, base_content, content
 from gates.edits import edits, weakened
@@ -49,6 +49,9 @@ FIXES = {
     "test-symlinked": "make it a file",
     "test-mode-changed": "restore the mode",
     "suppression-added": "correct what the tool found instead of silencing it",
+    "report-written": "take it out: a report is written by the runner alone",
+    "test-aware-source": "source must not behave otherwise when tests look",
+    "exit-in-code": "return or raise an error instead; this ends the process without a result",
     "unreadable": "write it so that it can be read",
 }
 
@@ -105,6 +108,8 @@ def _violations(room: Room) -> Iterator[Violation]:
             yield from _suppressions(change, room)
             if change.path.endswith(".py"):
                 yield from _in_source(change, room, sides)
+            elif not sides.is_test(change.path) and PurePosixPath(change.path).suffix[1:] in elsewhere.LANGUAGES:
+                yield from _elsewhere(change, room)
 
 
 def _on_test(change: Change, room: Room, sides: Layout) -> Iterator[Violation]:
@@ -209,6 +214,20 @@ def _suppressions(change: Change, room: Room) -> Iterator[Violation]:
         if match and PurePosixPath(change.path).suffix not in (".md", ".rst", ".txt"):
             said = match[1] or match[2]
             yield _violation("suppression-added", change.path, f"adds `{said}`", number, severity="warn")
+
+
+def _elsewhere(change: Change, room: Room) -> Iterator[Violation]:
+    """Signs in a language that is not parsed here. What base's copy of the file does already is only a warning."""
+    try:
+        lines = added_lines(change, room)
+    except Oversized:  # said with the suppressions
+        return
+    found = [(number, sign) for number, text in lines for sign in elsewhere.signs(change.path, text)]
+    before = (base_content(room, change.path) or b"").decode(errors="replace").split("\n") if found else []
+    usual = {sign.rule for text in before for sign in elsewhere.signs(change.path, text)}
+    for number, sign in found:
+        severity: Severity = "warn" if sign.rule in usual else sign.severity
+        yield _violation(sign.rule, change.path, sign.text, number, severity=severity)
 
 
 def _lost_line(path: str, room: Room) -> Iterator[Violation]:

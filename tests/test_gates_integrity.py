@@ -256,6 +256,38 @@ def test_scope_and_protected_paths_of_the_goal() -> None:
     assert rules_of(result) == {"out-of-scope": {"evil/pkg/a.py"}, "protected-added": {"db/migrations/1.sql"}}
 
 
+@pytest.mark.parametrize(
+    ("path", "line", "rule", "severity"),
+    [
+        ("web/app.ts", "if (process.env.VITEST) return 2", "test-aware-source", "block"),
+        ("web/app.js", "const t = require('node:test')", "test-aware-source", "block"),
+        ("web/app.mjs", "fs.writeSync(3, 'x')", "report-written", "block"),
+        ("web/app.js", "console.log('ok 1 - adds'); process.exit(0)", "report-written", "block"),
+        ("web/app.js", "process.exit(0)", "exit-in-code", "warn"),
+        ("svc/main.go", "\tif testing.Testing() {", "test-aware-source", "block"),
+        ("svc/main.go", '\tfmt.Println("--- PASS: TestAdd (0.00s)")', "report-written", "block"),
+        ("svc/main.go", "\tos.Exit(0)", "exit-in-code", "warn"),
+        ("src/lib.rs", "if cfg!(test) { 2 } else { 1 }", "test-aware-source", "block"),
+        ("src/lib.rs", 'println!("test result: ok. 1 passed");', "report-written", "block"),
+        ("src/main/java/A.java", 'Class.forName("org.junit.jupiter.api.Test");', "test-aware-source", "block"),
+        ("src/main/java/A.java", "Runtime.getRuntime().halt(0);", "exit-in-code", "warn"),
+        ("lib/a.rb", "exit!(0)", "exit-in-code", "warn"),
+        ("web/app.ts", "const ok = 1 // book 3, process.env.NODE_ENV === 'production'", "", ""),
+        ("svc/main.go", "\t// testing.Testing() is not asked", "", ""),
+        ("src/lib.rs", "#[cfg(test)]", "", ""),
+        ("svc/main_test.go", "\tos.Exit(m.Run())", "", ""),
+        ("README.txt", "process.exit(0)", "", ""),
+    ],
+)
+def test_what_a_source_of_another_language_does_to_the_evidence(path: str, line: str, rule: str, severity: str) -> None:
+    """Named at its line; where base does so too it is only a warning."""
+    result = judge({path: f"\n{line}\n"}, base={**BASE, path: "\n"})
+    said = {(v.rule, v.severity) for v in result.violations if v.line == 2}
+    assert (rule, severity) in said if rule else said <= {("test-helper-edited", "warn")}
+    again = judge({path: f"\n{line}\n\n{line} \n"}, base={**BASE, path: f"\n{line}\n"})
+    assert "block" not in {v.severity for v in again.violations if v.line == 4}
+
+
 def test_a_module_that_base_s_passing_tests_have_from_elsewhere_is_not_to_be_replaced() -> None:
     base: Files = {
         "test_sums.py": "import numpy as np\n\n\ndef test_sum():\n    np.testing.assert_equal(1, 1)\n",
