@@ -39,6 +39,7 @@ from tests.scripted import ScriptedServer, Step
 pytest_plugins = ("tests.loop_fixtures",)
 
 
+FULL = {"text": "I was about to", "stop_reason": "model_context_window_exceeded"}
 LONG = {"input_tokens": 90_000, "cache_read_input_tokens": 0, "cache_creation_input_tokens": 0}
 
 
@@ -49,9 +50,11 @@ def test_an_explorer_answers_and_a_note_is_handed_over(rig: Rig) -> None:
     server = rig.play(
         {
             MAKER: [[step(ask), {**step(tool("read", file_path="httprange/parse.py")), "usage": LONG}, {"text": note}],
-                    [step(FIX, TEST), step(finish())]],
+                    [step(FIX), step(tool("bash", command="git diff --stat")), FULL],
+                    [step(TEST), step(finish())]],
             LIGHT: [[step(tool("grep", pattern="size - 2")), step(tool("write", file_path="x", content="y")),
-                     {"text": "In httprange/parse.py:18."}]],
+                     {"text": "In httprange/parse.py:18."}],
+                    {"match": "<record>", "steps": [{"text": "Verified facts: the fix stands. Next step: a test."}]}],
             CHECKER: [[verdict()]],
         }
     )  # fmt: skip
@@ -59,19 +62,26 @@ def test_an_explorer_answers_and_a_note_is_handed_over(rig: Rig) -> None:
     assert isinstance(ended, RunFinished)
     assert ended.outcome == "succeeded", ended
     opened = [(e.conversation, e.role, e.model) for e in rig.of(ConversationOpened)]
-    assert opened[:3] == [
+    assert opened[:5] == [
         ("maker.1", "maker", MAKER), ("explore.1.1", "explore", LIGHT), ("maker.1.2", "maker", MAKER),
+        ("light.1.2", "light", LIGHT), ("maker.1.3", "maker", MAKER),
     ]  # fmt: skip
     answer = next(e for e in rig.of(ToolFinished) if e.name == "explore")
     assert (answer.status, answer.output) == ("ok", "In httprange/parse.py:18.")
     refused = next(e for e in rig.of(ToolFinished) if e.conversation == "explore.1.1" and e.name != "grep")
     assert "no tool of that name" in refused.output  # it only reads
-    assert [e.ending for e in rig.of(ConversationEnded)] == ["quiet", "handover", "finish", "quiet"]
-    told = first_of(server, MAKER)[1]
+    endings = [e.ending for e in rig.of(ConversationEnded)]
+    assert endings[:6] == ["quiet", "handover", "context", "quiet", "finish", "quiet"]
+    _, told, last = first_of(server, MAKER)
+    assert "Last words:\\nI was about to" in last  # what the harness saw, and what a light model made of it
+    assert "which may be wrong:\\n\\nVerified facts: the fix stands. Next step: a test." in last
+    record = first_of(server, LIGHT)[1]
+    assert "called bash: git diff --stat" in record
+    assert "1 file changed" in record
     assert "<handover>" in told
     assert "parse.py:18 is wrong" in told
     assert rig.state.iterations[0].n == 1
-    assert {spend.role for spend in rig.state.accounts.spends} == {"maker", "explore", "checker"}
+    assert {spend.role for spend in rig.state.accounts.spends} == {"maker", "explore", "light", "checker"}
 
 
 @pytest.mark.replayed("an explorer that nobody plays")

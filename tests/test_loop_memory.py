@@ -6,14 +6,19 @@ from typing import Any
 import msgspec
 import pytest
 
-from harness.events import NoteChecked, NoteDropped, NoteLearned, NotesInjected
+from harness.clean import Cleaner
+from harness.events import NoteChecked, NoteDropped, NoteLearned, NotesInjected, Notice, RunCreated
 from harness.goal import MICRO
-from harness.journal import State
+from harness.journal import Journal, State
+from harness.loop import Wish, begin, plan, reopen
 from harness.memory import Shelf
 from harness.memory.note import make
 from harness.repo import discover
-from tests.conftest import FIX, LIGHT, TEST, WRONG, House, Play, commit_all, edit, finish, step, tool, verdict
+from tests.conftest import FIX, GOAL, LIGHT, TEST, WRONG, House, Play, commit_all, edit, finish, step, tool, verdict
+from tests.loop_support import Rig
 from tests.scripted.script import Ask, Step
+
+pytest_plugins = ("tests.loop_fixtures",)
 
 PLAIN, WORKS = "python -m pytest -q -p no:cacheprovider", "TESTING=1 python -m pytest -q -p no:cacheprovider"
 CONFTEST = 'import os, sys\nif os.environ.get("TESTING") != "{}":\n    sys.exit("set TESTING: see the handbook")\n'
@@ -81,6 +86,27 @@ def test_a_second_run_needs_fewer_turns_until_the_note_is_stale(house: House, pl
     assert "fails at base" in shelf.get(learned.note).why
     first_message = next(r.event.first for r in house.records() if getattr(r.event, "first", ""))
     assert "works" not in first_message.split("<memory>")[-1] or "<memory>" not in first_message
+
+
+def test_what_a_run_begins_with_is_stored_with_it_or_not_at_all(rig: Rig) -> None:
+    """A process that dies as it has created its run takes neither the base's notices nor the notes with it."""
+    shelf = Shelf(rig.house.home, discover(rig.house.repo).id)
+    [note] = shelf.keep(
+        [make("decision", "mind the last byte of a range", by="ann", verified=int(time.time()) * MICRO)]
+    )
+    (rig.house.repo / "draft.txt").write_text("not committed\n")
+    with Journal(rig.places.home / "journal.db", clean=Cleaner()) as journal:
+        wish = Wish(text=GOAL, repo=rig.house.repo)
+        ready = begin(plan(wish, rig.places, Cleaner()), rig.places, journal, Cleaner(), log=lambda text: None)
+        ready.held.close()  # and no step further
+        shown = [type(record.event) for record in ready.opening]
+        taken = reopen(journal.resolve("last"), rig.places, journal, Cleaner())
+        taken.held.close()
+    assert shown == [Notice, NotesInjected]
+    assert [type(event) for event in rig.events] == [RunCreated, Notice, NotesInjected]
+    assert rig.state.notices[0].what == "the checkout has 1 untracked file"
+    assert [known.id for known in taken.run.notes] == [note.id]
+    assert taken.opening == ()
 
 
 @pytest.mark.replayed("notes that are dropped, and one for what came back")

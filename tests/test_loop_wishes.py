@@ -1,6 +1,5 @@
 """People at a distance: steering, pausing, answering and taking back, through the journal and from any process."""
 
-import subprocess
 import time
 from collections.abc import Callable
 from typing import Any
@@ -25,6 +24,7 @@ from harness.events import (
 from harness.journal import Command
 from harness.loop.wishes import unsaid, wants_stop
 from tests.conftest import FIX, GOAL, TEST, House, Play, finish, step, tool, verdict
+from tests.forked import Forked
 
 
 def until(house: House, found: Callable[[list[Event]], object]) -> list[Event]:
@@ -46,12 +46,13 @@ def has(kind: type[Any], **fields: Any) -> Callable[[list[Event]], object]:
     return look
 
 
-def begun(house: House) -> subprocess.Popen[str]:
-    return house.start("run", GOAL, "--json", "--progress", "none")
+def begun(house: House) -> Forked:
+    return house.fork("run", GOAL, "--json", "--progress", "none")
 
 
-def ended(process: subprocess.Popen[str]) -> dict[str, Any]:
-    out, err = process.communicate(timeout=120)
+def ended(process: Forked) -> dict[str, Any]:
+    assert process.wait(120)
+    out, err = process.output()
     assert out, err
     document: dict[str, Any] = msgspec.json.decode(out)
     return document

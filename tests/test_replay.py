@@ -153,7 +153,6 @@ def test_what_differs_is_reported_at_its_first_byte(house: House, play: Play, mo
 
 
 def test_an_archive_is_shown_audited_and_replayed_on_another_machine(house: House, play: Play, tmp_path: Path) -> None:
-    house.detect()
     play([[step(WRONG), DONE], [step(RIGHT, TEST), DONE]])
     done = house.run()
     file = tmp_path / "run.lwa"

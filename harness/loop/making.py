@@ -13,7 +13,7 @@ from harness.loop.closing import TREE_REFUSED
 from harness.loop.endings import Ended, Parked
 from harness.loop.exchange import begin, begun, put, take
 from harness.loop.exploring import explore
-from harness.loop.handover import handover, turns_of
+from harness.loop.handover import handover, summed, turns_of
 from harness.loop.limits import error_rate, foreign_tools, repeats, runaway
 from harness.loop.routing import profiles
 from harness.loop.run import Run
@@ -116,13 +116,15 @@ def _talks(
         only=tools_of(run),
     )
     while True:
+        fresh = anew or _over(run, n)
+        summary = (yield from summed(run, n)) if fresh else ""
         before = turns_of(run, n)
         left = max(1, run.goal.limits.turns - turns_of(run, n, over=True))
         ending = yield from converse(
             run,
             "maker",
             f"maker.{n}",
-            partial(_first, run, n, parent, anew),
+            partial(_first, run, n, parent, anew, summary),
             tools,
             n=n,
             limits=turn_limits(run, left),
@@ -136,8 +138,15 @@ def _talks(
             return ending  # what stands in the work tree is judged
 
 
-def _first(run: Run, n: int, parent: CandidateMade | None, lost: bool) -> str:
-    return first_message(run, n, parent, _feedback(run, n), handover(run, n, lost=lost))
+def _over(run: Run, n: int) -> bool:
+    """Whether the iteration's next conversation is another one than its last."""
+    talks = numbered(run, f"maker.{n}")
+    last = run.state.conversations[talks[-1]].ended if talks else None
+    return last is not None and last.ending in OVER
+
+
+def _first(run: Run, n: int, parent: CandidateMade | None, lost: bool, summary: str) -> str:
+    return first_message(run, n, parent, _feedback(run, n), handover(run, n, lost=lost, summary=summary))
 
 
 def _salvage(run: Run, n: int, sandbox: Sandbox) -> Generator[Event, None, None]:

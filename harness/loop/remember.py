@@ -1,12 +1,10 @@
 """Memory in the loop: notes are checked at base before they are told, and a finished run leaves what it has shown."""
 
-import time
 from collections.abc import Generator, Iterator, Sequence
 from typing import Any
 
 import msgspec
 
-from harness.agent import Conversation
 from harness.events import (
     ConversationEnded,
     Event,
@@ -18,18 +16,16 @@ from harness.events import (
     SandboxClosed,
 )
 from harness.journal.codec import digest
+from harness.loop.aside import aside
 from harness.loop.endings import Ended
 from harness.loop.run import Run
 from harness.memory import MemoryFailed, Note, choose, learn, select
 from harness.memory.learn import given_up
 from harness.memory.why import helped
-from harness.models import ModelError, OverBudget, ask
 from sandboxes.base import SandboxError
 
 SECONDS = 60
 """How long a note's command may take at base."""
-ANSWER, PATIENCE = 2_000, 60.0
-"""Tokens of the light model's answer, and seconds that it may take: a run that has ended is not held up."""
 
 
 def recall(run: Run, n: int) -> Generator[Event, None, None]:
@@ -164,33 +160,14 @@ Chosen = tuple[str, tuple[Note, ...], tuple[str, ...]]
 
 def _choose(run: Run, evidence: tuple[Note, ...]) -> Generator[Event, None, Chosen]:
     """What a light model keeps of the evidence; without one, or when it cannot be asked, all of it in our own words."""
-    voice = run.light()
-    if voice is None or "light.learn" in run.state.conversations:  # it was asked, and then the process died
+    name = "light.learn"
+    reply = yield from aside(run, name, choose.system(), choose.question(evidence, run.notes), choose.SCHEMA)
+    if reply is None:
         return "", evidence, ()
-    talk = Conversation.open(
-        id="light.learn",
-        role="light",
-        model=voice.profile.name,
-        system=choose.system(),
-        tools=(),
-        first=run.clean(choose.question(evidence, run.notes)),
-    )
-    yield talk.opened()
     try:
-        reply = yield from ask(
-            voice.model,
-            voice.profile,
-            run.ledger,
-            talk.request(ANSWER, choose.SCHEMA),
-            conversation=talk.id,
-            call=1,
-            prompt_bound=talk.bound(),
-            deadline=time.monotonic() + PATIENCE,
-            wait=run.cancel.wait,
-        )
         notes, wrong = choose.chosen(reply.text, evidence, run.notes)
-    except (ModelError, OverBudget, msgspec.MsgspecError) as error:
-        yield ConversationEnded(conversation=talk.id, ending="error", detail=run.clean(str(error))[:300])
+    except msgspec.MsgspecError as error:
+        yield ConversationEnded(conversation=name, ending="error", detail=run.clean(str(error))[:300])
         return "", evidence, ()
-    yield ConversationEnded(conversation=talk.id, ending="quiet", detail=f"{len(notes)} of {len(evidence)} facts kept")
-    return voice.profile.name, notes, wrong
+    yield ConversationEnded(conversation=name, ending="quiet", detail=f"{len(notes)} of {len(evidence)} facts kept")
+    return reply.model, notes, wrong
