@@ -12,13 +12,15 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
 from harness.events import QuestionAsked, RunParked  # noqa: E402
-from harness.journal import Journal  # noqa: E402
+from harness.journal import Journal, spoken  # noqa: E402
 from tests.scripted import ScriptedServer  # noqa: E402
 from tui.app import Loopwright  # noqa: E402
 from tui.settings import Settings  # noqa: E402
@@ -27,6 +29,13 @@ TARGET = ROOT / "docs" / "screens"
 LOOPWRIGHT = Path(sys.executable).with_name("loopwright")
 CELL = 12.2
 """Units of the picture that one cell is wide: Textual's own."""
+MAKER, CHECKER = "claude-sonnet-5-5", "claude-opus-5-5"
+LIVE_GOAL = "accept white space around the dash of a range"
+THOUGHT = "RFC 9110 has optional white space in lists, and none inside of a range. So the goal widens what is accepted."
+SENTENCE = (
+    "RFC 9110 allows optional white space between the ranges of a list, but none around the dash. I will strip it "
+    "there and nowhere else, so that what was refused for another reason is refused as before."
+)
 LIGHT = "claude-haiku-5-5"
 """The model that chooses what a run remembers."""
 GOALS = (
@@ -49,7 +58,8 @@ def main() -> int:
             TARGET.mkdir(exist_ok=True)
             with Journal(home / "journal.db") as journal:
                 ask(journal)
-                asyncio.run(draw(journal))
+                with speaking(repo, environ, journal):
+                    asyncio.run(draw(journal))
         finally:
             subprocess.run([LOOPWRIGHT, "gc", "--all"], env=environ, check=False, stdout=subprocess.DEVNULL)
     return 0
@@ -69,6 +79,31 @@ def record(repo: Path, environ: dict[str, str]) -> None:
                            stdout=subprocess.DEVNULL)  # fmt: skip
 
 
+@contextmanager
+def speaking(repo: Path, environ: dict[str, str], journal: Journal) -> Iterator[None]:
+    """A third run, which is in the middle of a sentence as long as this lasts."""
+    look = {
+        "text": "The header first.",
+        "tools": [{"name": "bash", "input": {"command": "sed -n 1,24p httprange/parse.py"}}],
+    }
+    half = {"thinking": THOUGHT, "text": SENTENCE, "chunk": 40, "hang_after": 12}
+    print("... live", file=sys.stderr, flush=True)
+    with ScriptedServer({MAKER: [[look, half]], CHECKER: [[]]}) as server:
+        called = [LOOPWRIGHT, "run", LIVE_GOAL, "--progress", "none", "--max-cost", "2"]
+        run = subprocess.Popen(called, cwd=repo, env=environ | {"ANTHROPIC_BASE_URL": server.url},
+                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # fmt: skip
+        try:
+            deadline = time.monotonic() + 120
+            while not ((said := spoken(journal.path, journal.runs(1)[0].run)) and said.text):
+                if run.poll() is not None or time.monotonic() > deadline:
+                    raise RuntimeError("the live run does not speak")
+                time.sleep(0.2)
+            yield
+        finally:
+            run.terminate()
+            run.wait(60)
+
+
 def ask(journal: Journal) -> None:
     """The second run asks, as runs do that want what their policy does not allow."""
     run = journal.runs(1)[0].run
@@ -84,10 +119,11 @@ def ask(journal: Journal) -> None:
 
 async def draw(journal: Journal) -> None:
     """Every picture: a screen, a size, and the keys that lead to what it shows."""
-    done, asking = journal.runs()[1].run, journal.runs()[0].run
+    live, asking, done = (row.run for row in journal.runs(3))
     pictures: tuple[tuple[str, tuple[int, int], str | None, tuple[str, ...], str], ...] = (
         ("fleet", (120, 34), None, ("j",), "dark"),
         ("run", (120, 40), done, (), "dark"),
+        ("live", (120, 30), live, (), "dark"),
         ("diff", (150, 30), done, ("2",), "dark"),
         ("gates", (120, 34), done, ("3", "left_curly_bracket"), "dark"),
         ("question", (110, 30), asking, ("a",), "dark"),

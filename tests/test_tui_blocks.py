@@ -20,7 +20,7 @@ from harness.events import (
     ToolStarted,
     Usage,
 )
-from harness.journal import Journal, Record
+from harness.journal import Journal, Record, Spoken
 from tests.tui_support import Author, accepted, asked, baseline, judged, made, open_journal, rejected, succeeded, turn
 from tui.block import Block, draw, height
 from tui.evidence import history, side
@@ -29,7 +29,7 @@ from tui.memory import told as said
 from tui.raw import FAMILIES, detail, rows
 from tui.search import find
 from tui.text import cells
-from tui.transcript import blocks
+from tui.transcript import blocks, saying
 
 
 @pytest.fixture
@@ -102,6 +102,24 @@ def test_thinking_is_folded_and_words_are_not() -> None:
     thought, words = told(said)
     assert (thought.text, thought.open, len(thought.body)) == ("thinking Let me", False, 2)
     assert height(words, 80) == 3
+
+
+def test_what_is_being_said_is_open_and_an_answer_to_the_harness_is_not_shown() -> None:
+    def shown(**said: str) -> list[tuple[str, bool]]:
+        return [(block.text, block.open) for block in saying(Spoken(call=3, **{"conversation": "maker.1", **said}), 7)]
+
+    assert saying(None, 7) == []
+    assert shown(thinking="One.\nTwo.") == [("thinking One.", True)]
+    assert shown(thinking="One.", text="Hello.") == [("thinking One.", False), ("Hello.", False)]
+    assert shown(text="Hello.", tool="bash")[1] == ("$ is being written", False)
+    for role in ("checker", "refute", "light"):
+        assert shown(conversation=f"{role}.1", text='{"decision": "acc') == [("its answer is being written", False)]
+        reply = ModelReplied(
+            conversation=f"{role}.1", call=1, model="m", stop_reason="end_turn", usage=Usage(), cost=0, calls=0,
+            micros=0, text='{"decision": "accept"}',
+        )  # fmt: skip
+        assert told(reply) == []
+    assert shown(text="{ is a brace") == [("{ is a brace", False)], "a maker's words are words"
 
 
 def test_people_and_their_questions_are_seen() -> None:

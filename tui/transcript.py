@@ -145,8 +145,7 @@ def _reply(event: ModelReplied, seq: int) -> list[Block]:
         found.append(
             Block(seq=seq, text=f"thinking {one_line(event.thinking)}", tone="dim italic", body=body, more=more)
         )
-    verdict = role_of(event.conversation) == "checker" and event.text.lstrip().startswith("{")
-    if event.text.strip() and not verdict:  # a verdict has a block of its own
+    if event.text.strip() and not _for_us(event.conversation, event.text):  # what came of it has a block of its own
         found.append(Block(seq=seq, text=event.text.strip()))
     return found
 
@@ -157,7 +156,7 @@ def saying(said: Spoken | None, seq: int) -> list[Block]:
         return []
     found = []
     text = said.text.strip()
-    verdict = role_of(said.conversation) == "checker" and text.startswith("{")
+    answer = _for_us(said.conversation, text)
     if thought := said.thinking.strip():
         rows: list[Row] = [(row.expandtabs(4), "dim italic") for row in thought.split("\n")]
         body, more = folded(rows, THINKING, end=True)
@@ -167,12 +166,17 @@ def saying(said: Spoken | None, seq: int) -> list[Block]:
                 open=not (text or said.tool),
             )
         )  # fmt: skip
-    if text and not verdict:
+    if text and not answer:
         found.append(Block(seq=seq + 1, text=text, sign="…", sign_tone="live"))
-    if said.tool or verdict:
-        text = "writes its verdict" if verdict else f"{calls.SIGNS.get(said.tool, said.tool)} is being written"
+    if said.tool or answer:
+        text = "its answer is being written" if answer else f"{calls.SIGNS.get(said.tool, said.tool)} is being written"
         found.append(Block(seq=seq + 1, text=text, sign="…", sign_tone="live", tone="dim"))
     return found
+
+
+def _for_us(conversation: str, text: str) -> bool:
+    """Whether a reply is an answer in JSON that the harness asked for: nobody else wants to read it."""
+    return role_of(conversation) != "maker" and text.lstrip().startswith("{")
 
 
 def _gate(event: GateFinished, seq: int) -> Block:
