@@ -46,7 +46,7 @@ FAMILIES = (
     ),
     Family("judging", ("cached_gate", "clean_room", "tests_gate", "demo")),
     Family("evidence", ("integrity_5000", "suite_over_bare")),
-    Family("journal", ("append", "batch", "open_100000", "list_10000")),
+    Family("journal", ("append", "append_floor", "batch", "open_100000", "list_10000")),
     Family("screen", ("first_paint", "key")),
     Family("fleet", ("fleet_cpu", "fleet_memory", "fleet_key")),
     Family("reading", ("screen_open", "screen_page", "screen_find", "screen_diff", "screen_growth")),

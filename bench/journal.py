@@ -4,6 +4,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from statistics import median
 
 from bench import figures, history
 from bench.context import Context
@@ -16,7 +17,7 @@ PAGE = b"x" * 4_096
 
 def measure(context: Context) -> Iterator[Figure]:
     """Appends beside what the disk itself needs, then the long run and the long list."""
-    if context.wants("append", "batch"):
+    if context.wants("append", "append_floor", "batch"):
         yield from _appends(context.scratch / "journal-append")
     if context.wants("open_100000"):
         path = history.long(context.scratch) / "journal.db"
@@ -36,11 +37,13 @@ def _appends(place: Path) -> Iterator[Figure]:
             ours.append(_timed(journal.append, "bench", 0, event))
             floor.append(_timed(_written, raw.fileno()))
         yield figures.of("append", ours, beside=("a page written and fsynced", floor))
+        yield Figure(name="append_floor", value=median(ours) / median(floor))
         batches = []
         for n in range(BATCHES):
             events = [history.output("maker.1", f"toolu_{n}_{m}") for m in range(BATCH)]
-            batches.append(BATCH / _timed(journal.append, "bench", 0, *events) * 1000)
-        yield figures.of("batch", batches)
+            batches.append(_timed(journal.append, "bench", 0, *events))
+        each = f"{BATCH / median(batches) * 1000:,.0f} appends a second"
+        yield figures.of("batch", batches, note=each)
 
 
 def _written(file: int) -> None:

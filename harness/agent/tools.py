@@ -10,39 +10,14 @@ import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from harness.agent import files, searching
-from harness.agent.answer import COMMAND_BYTES, Answer, Mistake, Status, shown, whole_path
+from harness.agent.answer import Answer, Mistake, Status, whole_path
 from harness.agent.background import Background, Jobs
+from harness.agent.command import SECONDS, Bash, bash
 from harness.events import Event, ToolFinished, ToolStarted
 from harness.models.base import ToolCall, ToolSchema
 from sandboxes.base import FileRefused, Sandbox
 
-BASH_BYTES = 10_000
-"""Output of one command that is shown: head and tail of it, as in mini-swe-agent."""
-
-BASH_SECONDS, BASH_MOST = 120.0, 600_000
-"""The deadline of a command when it names none (s), and the longest it may name (ms)."""
-
-BOMBS = {
-    "oom": "killed: out of memory",
-    "disk": "killed: the work tree takes too much of the disk; remove what you do not need",
-    "pids": "it was refused more processes: too many run at once",
-    "file": "stopped: a file became too large",
-}
-"""What is said of a command that ran into a limit."""
-
 SUMMARY_CHARS, ERROR_CHARS = 120, 1_000
-
-
-class Bash(Struct, frozen=True, forbid_unknown_fields=True):
-    """Run a command with bash in /w. Every command gets a fresh shell: no directory, variable or process is left over
-    from the one before, only files. There is no network and no input. stdout and stderr come together; of a long
-    output the head and the tail are shown. A command that runs out of time is killed with all it started."""
-
-    command: Annotated[str, Meta(description="The command line or script.")] | UnsetType = UNSET
-    timeout_ms: (
-        Annotated[int, Meta(description="Milliseconds it may take; usual is 120000.", ge=1, le=BASH_MOST)] | UnsetType
-    ) = UNSET
-    restart: Annotated[bool, Meta(description="Has no effect: every shell is a fresh one.")] = False
 
 
 class Finish(Struct, frozen=True, forbid_unknown_fields=True):
@@ -199,7 +174,7 @@ def maker_tools(
     sandbox: Sandbox,
     clean: Callable[[str], str] = str,
     *,
-    timeout: float = BASH_SECONDS,
+    timeout: float = SECONDS,
     remark: Remark | None = None,
     explore: Explorer | None = None,
     only: tuple[str, ...] = (),
@@ -225,7 +200,7 @@ MAKER_TOOLS = ("bash", "read", "grep", "glob", "background", "write", "edit", "e
 
 def explorer_tools(sandbox: Sandbox, clean: Callable[[str], str] = str) -> Toolbox:
     """The tools that cannot change anything: no shell among them, for this is the maker's own work tree."""
-    return Toolbox(lambda: sandbox, _looking(BASH_SECONDS)[1:], clean)
+    return Toolbox(lambda: sandbox, _looking(SECONDS)[1:], clean)
 
 
 def no_tools(clean: Callable[[str], str] = str) -> Toolbox:
@@ -247,7 +222,7 @@ def _remarked(change: Callable[[Sandbox, Any], Answer], remark: Remark | None) -
 
 
 def checker_tools(
-    sandbox: Callable[[], Sandbox], clean: Callable[[str], str] = str, *, timeout: float = BASH_SECONDS
+    sandbox: Callable[[], Sandbox], clean: Callable[[str], str] = str, *, timeout: float = SECONDS
 ) -> Toolbox:
     """The tools that look; the first that is called asks for the sandbox. `bash` is one: the tree is thrown away."""
     return Toolbox(sandbox, _looking(timeout), clean)
@@ -260,27 +235,6 @@ def _looking(timeout: float) -> tuple[Tool, ...]:
         Tool(searching.Grep, searching.grep),
         Tool(searching.Glob, searching.glob),
     )
-
-
-def bash(sandbox: Sandbox, args: Bash, usual: float = BASH_SECONDS) -> Answer:
-    """Run a command in a fresh shell; a timeout is the environment's error, an exit code the command's own."""
-    if args.command is UNSET or not args.command.strip():
-        if args.restart:
-            return Answer("every command runs in a fresh shell: there is nothing to restart")
-        raise Mistake("there is no command")
-    if "\0" in args.command or len(args.command.encode()) > COMMAND_BYTES:
-        raise Mistake(f"a command has no NUL and at most {COMMAND_BYTES} bytes: write a file and run that")
-    seconds = usual if args.timeout_ms is UNSET else args.timeout_ms / 1_000
-    result = sandbox.run(args.command, timeout=seconds, cap=BASH_BYTES)
-    text = shown(result, BASH_BYTES).rstrip("\n")
-    if result.timed_out:
-        note = f"[killed with all it had started: it took more than {seconds:g} s]"
-        return Answer(f"{text}\n{note}".lstrip("\n"), "environment")
-    if result.bomb and result.bomb != "timeout":
-        text += f"\n[{BOMBS[result.bomb]}]"
-    if result.exit_code:
-        text += f"\n[exit code {result.exit_code}]"
-    return Answer(text.lstrip("\n") or "(no output)")
 
 
 def _unheard(sandbox: Sandbox, args: Explore) -> Answer:
