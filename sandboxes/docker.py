@@ -1,11 +1,9 @@
 """Sandboxes made of Docker containers."""
 
-import contextlib
 import os
 import secrets
 import threading
-from collections.abc import Callable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 
@@ -23,15 +21,13 @@ from sandboxes.holds import Holds
 from sandboxes.inside.disk import MB, Watch, usage
 from sandboxes.plain import PlainLine
 from sandboxes.pod import BEATS, ENVIRONMENT, TTL, Pod
+from sandboxes.removals import Removals, quietly
 from sandboxes.sidecars import Egress
 from sandboxes.stream import Stream, attach
 from sandboxes.terminal import Terminal
 
 HELLO_SECONDS = 30.0
 """How long PID 1 may take from the start of its container to its first answer."""
-
-REMOVAL_SECONDS = 120.0
-"""How long `settle` waits: some requests to an engine that hardly answers (`connect.REQUEST_SECONDS`)."""
 
 NO_RUNNER = (
     "see that the image has git, and python3 (3.8 or later), util-linux's setpriv, or BusyBox with the user in "
@@ -61,8 +57,8 @@ class DockerEngine:
         self._packed: tuple[Path, bytes] | None = None
         self._holds = Holds(self.home)
         self._plain: set[str] = set()
-        self._removals = ThreadPoolExecutor(4, thread_name_prefix="sandbox-removal")
-        self._pending: set[Future[None]] = set()
+        self._base = ""
+        self._removals = Removals()
         self._opening: set[Pod] = set()
         self._swept = False
 
@@ -171,7 +167,7 @@ class DockerEngine:
 
     def settle(self) -> None:
         """Wait until everything that was closed is removed; what an engine does not get done is left to `gc`."""
-        wait(list(self._pending), REMOVAL_SECONDS)
+        self._removals.settle()
 
     def close(self) -> None:
         """Wait like `settle`, and stand on no seed any longer. The engine can still be used."""
@@ -218,8 +214,10 @@ class DockerEngine:
         if spec.allow is None and not spec.services:
             return None
         client = self.client
-        bases = client.images(filters={"label": [f"{owner.label('image')}=base"]}, quiet=True)
-        return Pod(client, spec, marks, next(iter(bases), spec.image), self.egress, self.ttl)
+        if not self._base:  # a list of images takes the engine longer than all else here
+            bases = client.images(filters={"label": [f"{owner.label('image')}=base"]}, quiet=True)
+            self._base = next(iter(bases), "")
+        return Pod(client, spec, marks, self._base or spec.image, self.egress, self.ttl)
 
     def _greet(
         self, spec: Spec, space: workspace.Workspace, container: str, stream: Stream, pod: Pod | None
@@ -235,7 +233,7 @@ class DockerEngine:
             stream.close()
             if pod:
                 pod.close()
-            self._later(lambda: self._remove(container, None if space.named else space, pod))
+            self._removals.later(lambda: self._remove(container, None if space.named else space, pod))
 
         def end() -> str:
             known = reaper.epitaph(self.client, container), line.stderr.strip()[-500:]
@@ -272,16 +270,6 @@ class DockerEngine:
                 self._opening.discard(pod)
         return box
 
-    def _later(self, work: Callable[[], object]) -> None:
-        """Do it in the background; at the very end of the process, at once."""
-        try:
-            task = self._removals.submit(quietly, work)
-        except RuntimeError:
-            quietly(work)
-            return
-        self._pending.add(task)
-        task.add_done_callback(self._pending.discard)
-
     def _remove(self, container: str, space: workspace.Workspace | None, pod: Pod | None) -> None:
         if container:
             rubbish.remove_container(self.client, container)
@@ -295,10 +283,4 @@ class DockerEngine:
         """Crashed processes leave at most a container that was never started and throw-away trees: see to them."""
         if not self._swept:
             self._swept = True
-            self._later(lambda: reaper.gc(self.client, self.home, None, None))
-
-
-def quietly(work: Callable[[], object]) -> None:
-    """What cannot be removed now is left to `gc`."""
-    with contextlib.suppress(docker.errors.DockerException, requests.RequestException, OSError):
-        work()
+            self._removals.later(lambda: reaper.gc(self.client, self.home, None, None))

@@ -6,19 +6,15 @@ Both are found by a label that holds the digest of all they were made from, so n
 import contextlib
 import fcntl
 import json
-import queue
 import shlex
-import threading
 from collections.abc import Iterator, Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
 
 import docker
 import docker.errors
 import requests
 from docker.types import Mount
-from docker.utils import parse_repository_tag
 
 from sandboxes import debian, owner, rubbish, workspace
 from sandboxes.bake import LAYERS, Log, bake, layers_of
@@ -27,14 +23,11 @@ from sandboxes.connect import translated
 from sandboxes.docker import DockerEngine
 from sandboxes.fill import fill
 from sandboxes.network import REGISTRIES
+from sandboxes.registry import pull
 from sandboxes.setup import way_out
 
 UPSTREAM = "python:3.12-slim"
 """The image the base is made from where a registry answers."""
-ANSWER_SECONDS = 20.0
-"""How long a registry may take to say something before the base is built without it."""
-SILENCE_SECONDS = 300.0
-"""How long a download may show no sign of life."""
 PYTEST = "pytest>=8.3,<10"
 TOOLS = ("ruff>=0.9,<1", "bandit>=1.8,<2")
 """The gates' own tools. They live apart from the repository's packages, which could otherwise replace them."""
@@ -202,33 +195,6 @@ def prune(engine: Engine, keep: frozenset[str] = frozenset(), *, dry: bool = Fal
                 client.remove_image(image.id, force=True)
             gone.append(image)
     return tuple(gone)
-
-
-def pull(client: docker.APIClient, log: Log, reference: str) -> tuple[str, str] | None:
-    """The registry's image: (id, where it came from); None when neither a registry nor the engine has it."""
-    repository, tag = parse_repository_tag(reference)
-    events: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
-
-    def listen() -> None:
-        with contextlib.suppress(docker.errors.DockerException, requests.RequestException, OSError, ValueError):
-            for event in client.pull(repository, tag or "latest", stream=True, decode=True):
-                events.put(event)
-        events.put(None)
-
-    # A daemon thread, because an engine without a registry may think about it for minutes.
-    threading.Thread(target=listen, daemon=True).start()
-    patience = ANSWER_SECONDS
-    with contextlib.suppress(queue.Empty):
-        while (event := events.get(timeout=patience)) is not None:
-            if "error" in event:
-                log(f"{reference}: {event['error']}")
-            elif "progress" not in event:
-                log(f"{reference}: {event.get('status', '')}")
-                patience = SILENCE_SECONDS
-    try:
-        return str(client.inspect_image(reference)["Id"]), f"pulled {reference}"
-    except docker.errors.ImageNotFound:
-        return None
 
 
 def find(client: docker.APIClient, key: str) -> Image | None:

@@ -55,7 +55,7 @@ class Pod:
 
     `ttl` is 0 on an engine of this machine, else the seconds of silence after which everything ends by itself.
 
-    The relay stands when this is made; `ready` waits for the rest, which starts meanwhile.
+    The relay's container runs when this is made; `ready` waits for what it and the rest have to do meanwhile.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class Pod:
         self._made: list[str] = []
         self._closed = False
         self._volume = ""
-        self._workers = ThreadPoolExecutor(1 + len(spec.services), thread_name_prefix="pod")
+        self._workers = ThreadPoolExecutor(2 + len(spec.services), thread_name_prefix="pod")
         self._starting: list[Future[None]] = []
         try:
             self._begin(spec)
@@ -92,7 +92,7 @@ class Pod:
             self._starting.append(self._workers.submit(self._proxy, spec.allow or ()))
         self._start("relay", sidecars.relay(self._client, self._image, self._volume, self._marks), first=True)
         self._tell("relay", port=PORT if way_out else 0, socket=sidecars.SOCKET, ttl=self._ttl)
-        self._hear("relay", lambda word: word.ready)
+        self._starting.append(self._workers.submit(self._relay))
         self._starting += [self._workers.submit(self._service, service) for service in spec.services]
         if self._ttl:
             threading.Thread(target=self._beat, name="pod-beat", daemon=True).start()
@@ -143,6 +143,9 @@ class Pod:
             rubbish.remove_container(self._client, container)
         if self._volume:
             rubbish.remove_volume(self._client, self._volume)
+
+    def _relay(self) -> None:
+        self._hear("relay", lambda word: word.ready)
 
     def _proxy(self, allow: tuple[str, ...]) -> None:
         self._start("proxy", sidecars.proxy(self._client, self._image, self._volume, self._marks, self._egress))
