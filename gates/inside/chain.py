@@ -52,16 +52,17 @@ class Watch:
 
     def __init__(self) -> None:
         self.replaced: set[str] = set()
-        # pytest's own plugin for old paths puts some of its functions in the place of others, and takes them out again
-        legacy = sys.modules.get("_pytest.legacypath")
-        self._usual = [thing for thing in vars(legacy).values() if callable(thing)] if legacy else []
-        self._language: list[tuple[str, tuple[Any, str, Any]]] = []
-        self._runner: list[tuple[str, tuple[Any, str, Any]]] = []
-        self._core: list[tuple[str, tuple[Any, str, Any]]] = []
-        for name, link in chain():
-            (self._language if name.startswith("builtins.") else self._runner).append((name, link))
+        legacy = dict(vars(sys.modules.get("_pytest.legacypath", types)))
+        self._language: list[tuple[str, Any, Any, str, Any, Any]] = []
+        self._runner: list[tuple[str, Any, Any, str, Any, Any]] = []
+        self._core: list[tuple[str, Any, Any, str, Any, Any]] = []
+        for name, (place, key, was) in chain():
+            # pytest's own plugin for old paths puts `Config_x` in the place of `Config.x`, and takes it out again
+            usual = legacy.get("_".join(name.split(".")[-2:]), was)
+            link = (name, None if key == "__code__" else vars(place), place, key, was, usual)
+            (self._language if name.startswith("builtins.") else self._runner).append(link)
             if name.startswith(CORE):
-                self._core.append((name, link))
+                self._core.append(link)
 
     def look(self, language: bool = True) -> None:
         """At all of it; without the `language`, of which an honest test may replace a part while it runs."""
@@ -73,10 +74,10 @@ class Watch:
         """At what a result goes through, after every test."""
         self._look(self._core)
 
-    def _look(self, links: list[tuple[str, tuple[Any, str, Any]]]) -> None:
-        for name, (place, key, was) in links:
-            now = value(place, key)
-            if now is not was and not any(now is usual for usual in self._usual):
+    def _look(self, links: list[tuple[str, Any, Any, str, Any, Any]]) -> None:
+        for name, held, place, key, was, usual in links:
+            now = place.__code__ if held is None else held.get(key)
+            if now is not was and now is not usual:
                 self.replaced.add(name)
 
 
@@ -87,7 +88,3 @@ def links(place: Any, name: str, full: str) -> list[tuple[str, tuple[Any, str, A
     if isinstance(function, types.FunctionType):
         found.append((full, (function, "__code__", function.__code__)))
     return found
-
-
-def value(place: Any, name: str) -> Any:
-    return place.__code__ if name == "__code__" and isinstance(place, types.FunctionType) else vars(place).get(name)

@@ -29,6 +29,7 @@ def witness(say: Any, watch: Watch, required: frozenset[str]) -> Any:
     numbers: dict[Any, int] = {}
     codes: dict[Any, Any] = {}
     chosen: set[Any] = set()
+    asked: set[Any] = set()  # looked at whole: not the drawn ones, for a run has to show the same each time
     hooks: list[tuple[Any, Any]] = []
     raised: dict[str, str] = {}
     reports: list[tuple[str, str, str, str]] = []
@@ -74,6 +75,7 @@ def witness(say: Any, watch: Watch, required: frozenset[str]) -> Any:
             fit = [item for item in items if not any(item.iter_markers(n) for n in ("xfail", "skip", "skipif"))]
             wanted = [item for item in fit if is_required(item.nodeid, required)][:50]
             fit = [item for item in fit if item not in wanted]
+            asked.update(wanted)
             chosen.update(wanted + draw(fit, min(DRAWN, len(fit))))
 
         @pytest.hookimpl(hookwrapper=True, tryfirst=True)
@@ -84,7 +86,7 @@ def witness(say: Any, watch: Watch, required: frozenset[str]) -> Any:
             reports.clear()
             swapped.clear()
             yield
-            if item in chosen:
+            if item in asked:
                 watch.look()
             swapped.append(any(impl.function is not function for impl, function in hooks))
             if item in numbers:
@@ -98,7 +100,7 @@ def witness(say: Any, watch: Watch, required: frozenset[str]) -> Any:
         def pytest_runtest_call(self, item: Any) -> Any:
             swapped.append(item in codes and code_of(item) is not codes[item])
             outcome = yield
-            if item in chosen:
+            if item in asked:
                 watch.look(language=False)
             watch.glance()
             note("call", outcome)
