@@ -125,6 +125,7 @@ def test_a_commit_that_is_not_one_step_from_its_base_is_refused(desk: Desk, worl
     ("files", "ending"),
     [
         ({".github/workflows/x.yml": ("100644", b"on: push\n")}, "blocked_by_policy"),
+        ({"tools/mine/action.yml": ("100644", b"runs:\n")}, "blocked_by_policy"),  # `uses: ./tools/mine` has secrets
         ({"sub/.gitattributes": ("100644", b"* filter=x\n")}, "blocked_by_policy"),
         ({"loopwright.toml": None}, "blocked_by_policy"),
         (dict.fromkeys((f"many/{n}.py" for n in range(101)), ("100644", b"#\n")), "blocked_by_policy"),

@@ -7,7 +7,7 @@ from harness.github.marker import find
 from tests.conftest import FIX, TEST, WRONG, finish, step, tool, verdict
 from tests.github_scene import BODY, DOC, MET, Scene, tracking
 from tests.github_stand_in import BOT
-from tests.github_support import KEY, TITLE, Ran, commented, ended, labelled, reviewed
+from tests.github_support import KEY, TITLE, Ran, command, commented, ended, labelled, reviewed
 
 pytest_plugins = ("tests.github_fixtures",)
 
@@ -175,6 +175,9 @@ def test_a_question_is_answered_a_plan_is_made_edited_approved_and_carried_out(s
     assert "@everyone" not in said[0].replace("size - 2 @everyone", "")
     assert "#1" not in said[0]
     assert KEY not in said[0]
+
+    code, out = command(["replay", asked.publish.outputs["run"]], {"LOOPWRIGHT_HOME": str(runner.home)})
+    assert code == 0, out  # held again from the journal alone, with the same words
 
     planned = runner.deliver("issue_comment", commented(world, issue, "/loopwright plan"))
     assert planned.outcome == "answered", planned

@@ -8,7 +8,7 @@ from gates import matches
 from harness.repo import Change
 
 NEVER = (
-    *("/.github/workflows", "/.github/actions", "/.github/CODEOWNERS", "CODEOWNERS", "/action.yml", "/action.yaml"),
+    *("/.github/workflows", "/.github/actions", "/.github/CODEOWNERS", "CODEOWNERS", "action.yml", "action.yaml"),
     *(".gitattributes", ".gitmodules", ".lfsconfig", "loopwright.toml", "/.loopwright"),
 )
 """What decides who may do what in the repository, or runs with its secrets."""
