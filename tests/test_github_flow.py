@@ -159,8 +159,8 @@ def test_a_question_is_answered_a_plan_is_made_edited_approved_and_carried_out(s
     world, runner = scene.world, scene.runner
     issue = world.issue(TITLE, "`bytes=90-` of 100 gives (90, 98).")
     look = step(tool("grep", pattern="size - 2"), tool("bash", command="touch /w/owned"))
-    server = scene.play([look, {"json": ANSWER}], [{"json": PLAN}], [step(FIX, TEST), step(finish())],
-                        checker=[[verdict(criteria=[MET | {"id": "c1"}, MET | {"id": "c2"}])]])  # fmt: skip
+    talks = [look, {"json": ANSWER}], [step(text="just words")], [{"json": PLAN}], [step(FIX, TEST), step(finish())]
+    server = scene.play(*talks, checker=[[verdict(criteria=[MET, MET | {"id": "c2"}])]])
     refs = world.git("for-each-ref")
     asked = runner.deliver("issue_comment", commented(world, issue, "/loopwright ask where is the end computed?"))
     assert asked.publish is not None
@@ -178,6 +178,13 @@ def test_a_question_is_answered_a_plan_is_made_edited_approved_and_carried_out(s
 
     code, out = command(["replay", asked.publish.outputs["run"]], {"LOOPWRIGHT_HOME": str(runner.home)})
     assert code == 0, out  # held again from the journal alone, with the same words
+
+    # what came to nothing says so, where it was asked, and is red
+    silent = runner.deliver("issue_comment", commented(world, issue, "/loopwright explain"))
+    assert silent.publish is not None
+    assert (silent.outcome, silent.publish.code) == ("no_answer", 1), silent
+    assert "❌ No answer came of this" in world.comments[-1]["body"]
+    assert "just words" not in world.comments[-1]["body"]
 
     planned = runner.deliver("issue_comment", commented(world, issue, "/loopwright plan"))
     assert planned.outcome == "answered", planned

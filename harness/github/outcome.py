@@ -8,8 +8,8 @@ from harness.exits import BLOCKED, CANCELLED, ENVIRONMENT, LIMIT, PARKED, PROVEN
 
 Ending = Literal[
     "pr_opened", "pr_updated", "pr_ready", "branch_pushed", "answered", "already_satisfied", "ignored", "refused",
-    "gates_failed", "budget_exhausted", "timed_out", "blocked", "blocked_by_policy", "parked", "stale_head",
-    "cancelled", "error",
+    "gates_failed", "no_answer", "budget_exhausted", "timed_out", "blocked", "blocked_by_policy", "parked",
+    "stale_head", "cancelled", "error",
 ]  # fmt: skip
 GOOD: tuple[Ending, ...] = (
     "pr_opened", "pr_updated", "pr_ready", "branch_pushed", "answered", "already_satisfied",
@@ -19,6 +19,7 @@ QUIET: tuple[Ending, ...] = ("ignored", "refused")
 
 _CODES: dict[Ending, int] = {
     "gates_failed": UNPROVEN,
+    "no_answer": UNPROVEN,
     "stale_head": UNPROVEN,
     "budget_exhausted": LIMIT,
     "timed_out": LIMIT,

@@ -50,6 +50,7 @@ def reply(job: Job) -> Result:
 def _result(job: Job, manifest: Manifest) -> Result:
     if manifest.outcome != "succeeded":
         ending = ending_of(manifest.outcome, manifest.exit_code, manifest.tripped)
+        ending = "no_answer" if ending in ("gates_failed", "already_satisfied") else ending
         return Result(ending=ending, reason=manifest.reason, next_step=manifest.next_step, code=manifest.exit_code)
     if manifest.commit or manifest.said is None or manifest.said.kind != job.ticket.asks:
         raise BundleBroken("the run was to answer, and left something else", "its manifest holds no such answer")

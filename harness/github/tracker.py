@@ -23,6 +23,7 @@ HEADINGS: dict[Ending, str] = {
     "ignored": "Nothing to do",
     "refused": "This was not started",
     "gates_failed": "No pull request: the work could not be proven",
+    "no_answer": "No answer came of this",
     "budget_exhausted": "No pull request: the budget is used up",
     "timed_out": "No pull request: the time is used up",
     "blocked": "No pull request: it cannot be done so",
