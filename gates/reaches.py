@@ -13,6 +13,8 @@ REACHES = frozenset(
         "sys.monitoring.register_callback",
     )
 )
+IMPORTS = frozenset({"sys.meta_path", "sys.path_hooks", "sys.path_importer_cache", "sys.pycache_prefix"})
+"""How modules are found: whoever changes it decides what the tests import."""
 FRAMES = frozenset(
     ("sys._getframe", "inspect.stack", "inspect.currentframe", "inspect.getouterframes", "traceback.walk_stack")
 )
@@ -64,7 +66,7 @@ def reaches(node: ast.AST) -> Iterator[Sign]:
 
 def _attribute(node: ast.Attribute) -> Iterator[Sign]:
     name = dotted(node)
-    if name in REACHES:
+    if name in REACHES | IMPORTS:
         yield "interpreter-reached", name, node.lineno, "block"
     elif name in FRAMES:
         yield "interpreter-reached", name, node.lineno, "warn"
@@ -117,12 +119,16 @@ def _comparisons(node: ast.ClassDef) -> Iterator[Sign]:
                     yield "equal-to-everything", f"{node.name}.{name} is always true", part.lineno, "block"
                 elif name == "__eq__" and _blind(part, answers):
                     yield "equal-to-everything", f"{node.name}.{name} does not look at itself", part.lineno, "block"
-            case ast.Assign(targets=[ast.Name(id="__eq__" | "__contains__" as name)], value=ast.Lambda(body=body)):
-                if isinstance(body, ast.Constant) and body.value is True:
+            case ast.Assign(
+                targets=[ast.Name(id="__eq__" | "__contains__" as name)], value=ast.Lambda(body=body) as short
+            ):
+                if (isinstance(body, ast.Constant) and body.value is True) or (
+                    name == "__eq__" and _blind(short, [body])
+                ):
                     yield "equal-to-everything", f"{node.name}.{name} is always true", part.lineno, "block"
 
 
-def _blind(method: ast.FunctionDef, answers: list[ast.expr | None]) -> bool:
+def _blind(method: ast.FunctionDef | ast.Lambda, answers: list[ast.expr | None]) -> bool:
     """Whether a comparison says yes without looking at its own object, or at the class of the other."""
     if all(a is None or isinstance(a, ast.Name) or (isinstance(a, ast.Constant) and not a.value) for a in answers):
         return False  # NotImplemented, False: it says no

@@ -97,6 +97,8 @@ def blocking(result: GateResult) -> set[str]:
         ({"pytest.py": "def main(): return 0\n"}, "module-shadowed"),
         ({"_pytest/__init__.py": ""}, "module-shadowed"),
         ({"src/json.py": ""}, "module-shadowed"),
+        ({"pkg/finds.py": "import sys\nsys.meta_path.insert(0, object())\n"}, "interpreter-reached"),
+        ({"pkg/same.py": "class A:\n    __eq__ = lambda self, other: bool(other)\n"}, "equal-to-everything"),
         ({"tests/unittest/__init__.py": ""}, "module-shadowed"),
         ({"xdist/__init__.py": ""}, "module-shadowed"),
         ({"tests/test_pkg.py": None}, "base-test-deleted"),
