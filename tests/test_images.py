@@ -144,6 +144,17 @@ def test_a_failing_command_ends_the_build_with_its_own_words(
     ] in (None, [])
 
 
+def test_a_build_has_an_end(
+    docker_engine: DockerEngine, docker_image: Image, docker_seed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sandboxes.bake.SECONDS", 0.3)
+    monkeypatch.setattr("sandboxes.debian.SECONDS", 0.3)
+    with pytest.raises(ImageFailed, match="longer than"):
+        environment(docker_engine, docker_image, ["sleep 99"], docker_seed, {}, print, None)
+    with pytest.raises(ImageFailed, match="ended with -9"):
+        debian.run(["sh", "-c", "echo begun; sleep 99"], print)
+
+
 def test_the_gates_tools_are_not_the_set_ups_to_change(
     docker_engine: DockerEngine, docker_image: Image, docker_seed: Path
 ) -> None:

@@ -87,9 +87,9 @@ def test_many_files_fill_the_workspace_and_are_stopped(open_box: Opener) -> None
         result = box.run(GROW, timeout=100)
         assert (result.exit_code, result.disk, result.timed_out, result.bomb) == (137, True, False, "disk")
     assert 16 <= int(box.run("du -sm /w | cut -f1").stdout) <= 1_000
-    cleaned = box.run("sleep 0.5; rm -f /w/f*; sleep 0.5")
+    cleaned = box.run("sleep 0.3; rm -f /w/f*; sleep 0.3")
     assert (cleaned.exit_code, cleaned.disk) == (0, False)
-    assert box.run("head -c 1000000 /dev/zero > /w/more; sleep 0.5").bomb == ""
+    assert box.run("head -c 1000000 /dev/zero > /w/more; sleep 0.3").bomb == ""
     hidden = box.run(f"mkdir h; chmod 300 h; cd h; {GROW}", timeout=100)  # nobody but root can list that
     assert hidden.bomb == "disk"
 

@@ -140,8 +140,8 @@ def test_without_overlays_as_well(tmp_path: Path, bare: str, docker_seed: Path) 
             assert box.run("cat README; git status --porcelain").stdout == b"hello\n"
             if workspace:
                 assert [box.run(GROW, timeout=100).bomb for _ in range(2)] == ["disk", "disk"]
-                assert box.run("rm -f f*; sleep 1").bomb == ""
-                assert box.run("sleep 1").bomb == ""
+                assert box.run("rm -f f*; sleep 0.7").bomb == ""
+                assert box.run("sleep 0.7").bomb == ""
     engine.settle()
     engine.discard("bare")
     assert containers(engine, run="bare") == []

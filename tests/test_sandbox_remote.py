@@ -10,10 +10,12 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+import requests
 
 from sandboxes.base import Image, SandboxUnavailable, Spec
-from sandboxes.connect import is_local
+from sandboxes.connect import connect, is_local
 from sandboxes.docker import DockerEngine
+from sandboxes.stream import attach
 from sandboxes.tunnel import target
 from tests.sandbox_support import Relay, containers, until, volumes
 from tests.service_support import redis
@@ -24,6 +26,20 @@ SERVER = """
 mkdir -p /run/sshd; echo "$KEY" > /tmp/keys; ssh-keygen -A >/dev/null
 exec /usr/sbin/sshd -D -e -o UsePAM=no -o StrictModes=no -o AuthorizedKeysFile=/tmp/keys
 """
+
+
+def test_no_request_waits_for_ever_for_an_engine_that_falls_silent(monkeypatch: pytest.MonkeyPatch) -> None:
+    relay = Relay()
+    monkeypatch.setenv("DOCKER_HOST", f"tcp://127.0.0.1:{relay.port}")
+    monkeypatch.setattr("sandboxes.connect.REQUEST_SECONDS", 0.3)
+    client, _ = connect()
+    relay.freeze()
+    for ask in (lambda: attach(client, "x"), lambda: client.wait("x"), lambda: client.exec_start("x", socket=True)):
+        with pytest.raises(requests.RequestException):
+            ask()
+    relay.cut()
+    relay.flows.set()
+    relay.server.close()
 
 
 def test_on_a_line_that_falls_silent_everything_ends_by_itself(

@@ -76,8 +76,8 @@ def test_a_service_is_ready_when_its_own_check_says_so(open_box: Opener, cache: 
 @pytest.mark.parametrize(
     ("wrong", "words"),
     [
-        ({"ready": "false", "seconds": 2}, "was not ready after 2 s"),
-        ({"ready": "exec sleep 3600", "seconds": 2}, "was not ready after 2 s"),
+        ({"ready": "false", "seconds": 1}, "was not ready after 1 s"),
+        ({"ready": "exec sleep 3600", "seconds": 1}, "was not ready after 1 s"),
         ({"image": ""}, "it ended while it was starting"),
     ],
 )
