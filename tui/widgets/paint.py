@@ -1,10 +1,11 @@
 """From lines of toned spans to Textual's strips. Spans are text and nothing else: no markup is ever parsed."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from rich.segment import Segment
 from rich.style import Style
 from textual.app import App
+from textual.scrollbar import ScrollBarRender
 from textual.strip import Strip
 from textual.widget import Widget
 
@@ -17,6 +18,12 @@ ASCII = {
     for sign, plain in zip("✓✗●○◆‖…·❯▸▾█░▏│─╱━╺╸–−×⏎←→↑↓◀▶▌∙", "+x*oo=~.>>v#.||-/=----x+<>^v<>|.", strict=True)
 }
 """What our own signs become where the font or the reader has none of them; each takes one cell, as before."""
+
+
+class Blunt(ScrollBarRender):
+    """A scroll bar of whole cells, which take no sign."""
+
+    VERTICAL_BARS: ClassVar[list[str]] = [" "] * 8
 
 
 def paint(widget: Widget, line: Line, width: int, base: Style) -> Strip:

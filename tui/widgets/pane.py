@@ -8,11 +8,10 @@ from textual.binding import Binding, BindingType
 from textual.geometry import Size
 from textual.message import Message
 from textual.scroll_view import ScrollView
-from textual.scrollbar import ScrollBarRender
 from textual.strip import Strip
 
 from tui.text import Line, lit
-from tui.widgets.paint import paint
+from tui.widgets.paint import Blunt, paint
 from tui.widgets.rows import Rows
 
 T = TypeVar("T")
@@ -23,12 +22,6 @@ GUTTER = 1
 
 def _one(item: object, width: int) -> int:
     return 1
-
-
-class Blunt(ScrollBarRender):
-    """A scroll bar of whole cells, which take no sign."""
-
-    VERTICAL_BARS: ClassVar[list[str]] = [" "] * 8
 
 
 class Pane(ScrollView, Generic[T], can_focus=True, inherit_bindings=False):
@@ -184,14 +177,11 @@ class Pane(ScrollView, Generic[T], can_focus=True, inherit_bindings=False):
 
     def find(self, words: str, *, back: bool = False) -> bool:
         """Go to the next item (or the one before) that has `words`, whatever the case, round the end if need be."""
-        count = len(self.items)
         here = self.cursor if self._choose else self.span[0]
-        order = (range(here - 1, here - count - 1, -1) if back else range(here + 1, here + count + 1)) if count else ()
-        for at in order:
-            if words.casefold() in self._text(self.items[at % count]).casefold():
-                self.go(at % count)
-                return True
-        return False
+        at = self._rows.find(lambda item: words.casefold() in self._text(item).casefold(), here, back=back)
+        if at is not None:
+            self.go(at)
+        return at is not None
 
     def redraw(self) -> None:
         """Draw the same items again: the time has gone on, or what they are drawn with has changed."""

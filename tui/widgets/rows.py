@@ -28,6 +28,12 @@ class Rows(Generic[T]):
         """The item on a row; the last one behind the end."""
         return max(0, min(bisect_right(self.tops, row) - 1, len(self.items) - 1))
 
+    def find(self, fits: Callable[[T], bool], here: int, *, back: bool = False) -> int | None:
+        """The next item behind (or before) `here` that fits, round the end if need be; None when there is none."""
+        count = len(self.items)
+        order = (range(here - 1, here - count - 1, -1) if back else range(here + 1, here + count + 1)) if count else ()
+        return next((at % count for at in order if fits(self.items[at % count])), None)
+
     def replace(self, items: Sequence[T], width: int) -> None:
         """Hold `items` instead, in `width` cells."""
         self.items, self.width = list(items), width
