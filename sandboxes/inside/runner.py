@@ -21,7 +21,7 @@ from sandboxes.inside.files import Refused, empty, read_file, write_file
 from sandboxes.inside.jobs import MOST, Job, Jobs
 from sandboxes.inside.output import Output, Spills
 from sandboxes.inside.pump import DEATH, Pump
-from sandboxes.inside.wire import BODY_LIMIT, TYPE_CHECKING, Closed, Link
+from sandboxes.inside.wire import BODY_LIMIT, TYPE_CHECKING, Closed, Link, send
 
 if TYPE_CHECKING:
     from typing import Any
@@ -268,12 +268,6 @@ def attempt(work: Callable[..., bytes], *given: Any) -> bytes:
         return b"-" + os.fsencode(str(error))
     except MemoryError:
         return b"-there is not enough memory"
-
-
-def send(end: int, data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[os.write(end, view) :]
 
 
 def exit_code(status: int) -> int:

@@ -78,3 +78,10 @@ class Link:
                 written -= len(views.pop(0))
             if views:
                 views[0] = views[0][written:]
+
+
+def send(end: int, data: bytes) -> None:
+    """All of it, however little a pipe takes at a time."""
+    view = memoryview(data)
+    while view:
+        view = view[os.write(end, view) :]
