@@ -2,11 +2,15 @@
 
 import atexit
 import contextlib
+import os
 import re
 import shutil
+import socket
+import stat
 import subprocess
 import tempfile
 import time
+from contextlib import closing
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -14,6 +18,9 @@ SECONDS = 30.0
 """How long ssh may take until the socket is there."""
 SOCKET = "/var/run/docker.sock"
 """Where the far engine listens, unless the address names another path (as the docker CLI has it)."""
+PREFIX = "loopwright-ssh-"
+SETTLED = 3_600.0
+"""Seconds; what is younger may be about to get its socket."""
 PLAIN = re.compile(r"[A-Za-z0-9_.:@-]+")
 """What a user or a host may consist of: nothing that ssh could read as an option or a command."""
 OPTIONS = (
@@ -27,7 +34,8 @@ class Tunnel:
 
     def __init__(self, url: str) -> None:
         """Raises `ConnectionError` with ssh's own words."""
-        self._place = Path(tempfile.mkdtemp(prefix="loopwright-ssh-"))
+        sweep()
+        self._place = Path(tempfile.mkdtemp(prefix=PREFIX))
         self.path = self._place / "docker.sock"
         # `cat` holds the session open until its input ends, which it does when this process does, however that is
         forward = f"{self.path}:{target(url)[2]}"
@@ -72,6 +80,17 @@ class Tunnel:
                 with contextlib.suppress(OSError):
                     end.close()
         shutil.rmtree(self._place, ignore_errors=True)
+
+
+def sweep() -> None:
+    """Remove what harnesses that were killed have left: a place of ours whose socket nobody answers."""
+    for place in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+        with contextlib.suppress(OSError):
+            about = place.lstat()
+            if about.st_uid == os.getuid() and stat.S_ISDIR(about.st_mode) and about.st_mtime < time.time() - SETTLED:
+                with closing(socket.socket(socket.AF_UNIX)) as line:
+                    if line.connect_ex(str(place / "docker.sock")):
+                        shutil.rmtree(place, ignore_errors=True)
 
 
 def target(url: str) -> tuple[str, int | None, str]:

@@ -2,8 +2,10 @@
 
 import os
 import secrets
+import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -15,7 +17,7 @@ from sandboxes.base import Image, SandboxUnavailable, Spec
 from sandboxes.connect import connect, is_local
 from sandboxes.docker import DockerEngine
 from sandboxes.stream import attach
-from sandboxes.tunnel import target
+from sandboxes.tunnel import PREFIX, SETTLED, sweep, target
 from tests.sandbox_support import Relay, containers, until, volumes
 from tests.service_support import redis
 
@@ -147,6 +149,22 @@ def test_behind_ssh_too_nothing_outlives_a_killed_harness(
     process.communicate()
     until(lambda: containers(docker_engine, run="farther") == [])
     docker_engine.gc()
+
+
+def test_what_killed_harnesses_left_is_removed_and_what_somebody_uses_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    dead, live, young = (tmp_path / f"{PREFIX}{name}" for name in ("dead", "live", "young"))
+    for place in (dead, live, young):
+        place.mkdir()
+    with closing(socket.socket(socket.AF_UNIX)) as used:
+        used.bind(str(live / "docker.sock"))
+        used.listen()
+        for place in (dead, live):
+            os.utime(place, (0, time.time() - SETTLED - 1))
+        sweep()
+    assert [place.exists() for place in (dead, live, young)] == [False, True, True]
 
 
 def test_one_that_does_not_answer_says_what_ssh_said(far: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
