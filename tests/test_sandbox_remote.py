@@ -155,7 +155,7 @@ def test_what_killed_harnesses_left_is_removed_and_what_somebody_uses_is_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    dead, live, young = (tmp_path / f"{PREFIX}{name}" for name in ("dead", "live", "young"))
+    dead, live, young = (tmp_path / f"{PREFIX}{name}" for name in "dly")
     for place in (dead, live, young):
         place.mkdir()
     with closing(socket.socket(socket.AF_UNIX)) as used:
