@@ -29,7 +29,8 @@ STEPS: tuple[tuple[str, tuple[str, ...], str], ...] = (
     ("help", ("escape", "question_mark"), "keys that work here"),
 )
 """The screens in the order in which they are gone through: keys, and what tells that it is there."""
-CLOCK = re.compile(r"\d+(?=:\d\d)|(?<=:)\d\d(?:\.\d+)?")
+CLOCK = re.compile(r"\d+(?=:\d\d)|(?<=:)\d\d(?:\.\d+)?|(?<=\d · )\d+(?=│)")
+"""The last is a time of day whose end something lies over."""
 
 
 def still(shown: str) -> str:
