@@ -19,14 +19,14 @@ from gates.base import (
     new_failures,
     old_failures,
 )
-from gates.detect import detect, explain
-from gates.feedback import feedback, fingerprint, score
 from gates.globs import matches
-from gates.naming import is_required, is_test
 
 if TYPE_CHECKING:
+    from gates.detection import detect, explain
     from gates.kinds import KINDS, Seen, cache_key, kind, order, ready, run
+    from gates.naming import is_required, is_test
     from gates.protection import PROTECTED
+    from gates.telling import feedback, fingerprint, score
 
 __all__ = [
     "KINDS",
@@ -62,6 +62,9 @@ __all__ = [
 ]
 
 _LATE = dict.fromkeys(("KINDS", "Seen", "cache_key", "kind", "order", "ready", "run"), "gates.kinds")
+_LATE |= dict.fromkeys(("detect", "explain"), "gates.detection")
+_LATE |= dict.fromkeys(("feedback", "fingerprint", "score"), "gates.telling")
+_LATE |= dict.fromkeys(("is_required", "is_test"), "gates.naming")
 _LATE["PROTECTED"] = "gates.protection"
 
 

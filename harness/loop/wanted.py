@@ -6,7 +6,7 @@ import msgspec
 
 import gates
 from gates import Gate, GateUnknown
-from gates.detect import complete
+from gates.detection import complete
 from gates.parsers import FORMATS
 from gates.projects import Project, apart, problem
 from harness.config import Config, ConfigError, GateTable
