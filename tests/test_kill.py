@@ -144,7 +144,7 @@ def test_a_signal_salvages_and_resume_goes_on_where_it_was(house: House, play: P
     assert second.code == 3
     assert "being pursued" in second.err
     process.signal(number)
-    assert process.wait(30)
+    assert process.wait(120)
     assert process.returncode == code, process.output()
     assert house.state().finished is not None
     assert house.state().finished.outcome == "cancelled"
@@ -163,7 +163,7 @@ def test_stop_from_another_terminal(house: House, play: Play) -> None:
     play([[step(SLEEP), step(finish())]])
     process = sleeping(house)
     assert house("stop").code == 0
-    assert process.wait(30)
+    assert process.wait(120)
     assert process.returncode == 130
     assert house.state().finished.reason == "stopped by stop"
 

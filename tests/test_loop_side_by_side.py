@@ -31,7 +31,7 @@ def names(steps: object) -> list[str]:
 
 
 def test_two_gates_meet_and_proof_waits_for_the_tests() -> None:
-    met = Barrier(2, timeout=20)
+    met = Barrier(2, timeout=120)
 
     def run(gate: Gate) -> int:
         return met.wait() if gate in (LINT, TESTS) else -1

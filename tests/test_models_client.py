@@ -139,7 +139,7 @@ def test_interrupt_frees_a_hanging_attempt_from_another_thread(step: Step) -> No
         while len(server.requests) < 2:
             time.sleep(0.01)
         model.interrupt()
-        thread.join(timeout=10)
+        thread.join(timeout=120)
         assert not thread.is_alive()
         assert (caught[0].kind, caught[0].message, caught[0].charged) == ("cut", "interrupted", True)
         assert model.attempt(grown(fast, before), timeout=30).text == "after"

@@ -14,7 +14,7 @@ SERVER = "python3 -u -m http.server --bind 127.0.0.1 8123"
 
 
 def until(look: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while not look():
         assert time.monotonic() < deadline, "it does not come to pass"
         time.sleep(0.02)

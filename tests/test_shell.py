@@ -49,7 +49,8 @@ def test_a_person_looks_into_a_run_and_it_is_on_the_record(house: House, play: P
             terminal.send("stty size\r", "40 120")
             terminal.resize(70, 20)
             terminal.send("until stty size | grep '^20 70'; do sleep 0.1; done\r", "20 70\r\n")
-            terminal.send("sleep 100\r", "sleep 100")
+            # It speaks when it has the terminal: before that a Ctrl-C is for the shell that starts it.
+            terminal.send("sh -c \"echo aw''ake; exec sleep 100\"\r", "awake")
             terminal.send("\x03", "read-only]")  # Ctrl-C ends the command in there, not the session
             terminal.send("exit 7\r", "exit")
             assert terminal.end() == 7

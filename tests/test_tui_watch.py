@@ -27,7 +27,7 @@ from tests.tui_support import (
 )
 
 LOOPWRIGHT = Path(sys.executable).with_name("loopwright")
-DEADLINE = 30
+DEADLINE = 120
 """Seconds after which a test gives up waiting; no test asserts how long anything took."""
 WRITER = """
 import sys, time

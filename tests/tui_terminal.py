@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 LOOPWRIGHT = Path(sys.executable).with_name("loopwright")
-DEADLINE = 30
+DEADLINE = 120
 """Seconds after which a test gives up waiting; no test asserts how long anything took."""
 
 
