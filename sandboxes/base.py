@@ -172,7 +172,10 @@ class Sandbox(Protocol):
         ...
 
     def news(self) -> tuple[News, ...]:
-        """What happened around it since this was last asked; also after `close`. Never raises."""
+        """What happened around it since this was last asked; also after `close`. Never raises.
+
+        What a command was denied is there when the command has ended.
+        """
         ...
 
     def close(self) -> None:

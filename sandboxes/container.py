@@ -82,6 +82,8 @@ class Container:
         reply, body = self._ask(header, stdin, cap * (1 if merge else 2) + report, silence, tick=tick)
         if not isinstance(reply, Ran) or reply.out + reply.err + reply.report != len(body):
             raise self._lost("it answered something else than was asked")
+        if self._pod:
+            self._pod.catch_up()
         return Result(
             exit_code=reply.exit,
             stdout=body[: reply.out],

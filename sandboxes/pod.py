@@ -1,6 +1,7 @@
 """What a sandbox shares its localhost with: the way to the proxy, and services. Made for one sandbox, gone with it."""
 
 import contextlib
+import itertools
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -21,6 +22,8 @@ from sandboxes.tap import Tap
 
 START_SECONDS = 30.0
 """How long one of our own programs may take to its first word."""
+MARK_SECONDS = 5.0
+"""How long a command's end waits for the proxy to have told what it denied; who floods it waits for himself."""
 TTL = 60
 """Seconds after which what stands on another machine takes a silent harness for dead."""
 BEATS = 6
@@ -40,6 +43,7 @@ class Word(msgspec.Struct):
 
     ready: bool = False
     allowed: str = ""
+    marked: int = 0
     knocked: int = 0
     open: bool = False
     denied: str = ""
@@ -72,6 +76,7 @@ class Pod:
         self._made: list[str] = []
         self._closed = False
         self._volume = ""
+        self._numbers = itertools.count(1)
         self._workers = ThreadPoolExecutor(2 + len(spec.services), thread_name_prefix="pod")
         self._starting: list[Future[None]] = []
         try:
@@ -116,6 +121,14 @@ class Pod:
                 self._hear("proxy", lambda word: word.allowed == entry)
                 return True
         return False
+
+    def catch_up(self) -> None:
+        """Wait until all that the proxy has denied so far is among the news."""
+        with contextlib.suppress(OSError, SandboxUnavailable):
+            if self._volume and not self._closed:
+                mark = next(self._numbers)
+                self._tell("proxy", mark=mark)
+                self._hear("proxy", lambda word: word.marked == mark, MARK_SECONDS)
 
     def news(self) -> tuple[News, ...]:
         with self._lock:
@@ -206,9 +219,9 @@ class Pod:
             self._said[name].append(word)
             self._lock.notify_all()
 
-    def _hear(self, name: str, fits: Callable[[Word], bool]) -> Word:
+    def _hear(self, name: str, fits: Callable[[Word], bool], seconds: float = START_SECONDS) -> Word:
         """Wait for a word of relay or proxy, and take it."""
-        deadline = time.monotonic() + START_SECONDS
+        deadline = time.monotonic() + seconds
         with self._lock:
             while True:
                 for word in self._said[name]:

@@ -122,7 +122,7 @@ class Relay:
                 end.shutdown(socket.SHUT_RDWR)
 
 
-def until(condition: Callable[[], bool], seconds: float = 30.0) -> None:
+def until(condition: Callable[[], bool], seconds: float = 120.0) -> None:
     """Wait for something that has to happen, however slow the machine is."""
     deadline = time.monotonic() + seconds
     while not condition():

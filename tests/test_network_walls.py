@@ -50,6 +50,13 @@ def test_everything_else_is_denied_and_told(fenced: Sandbox) -> None:
     assert fenced.news() == ()  # told once
 
 
+def test_what_a_command_was_denied_is_known_when_it_has_ended(fenced: Sandbox) -> None:
+    fenced.news()
+    for number in range(20):
+        get(fenced, f"http://number{number}.test/")
+        assert [n.host for n in fenced.news() if isinstance(n, Denied)] == [f"number{number}.test"]
+
+
 NOWHERE = [
     "other.test:443", "allowed.test:22", "allowed.test:80 ", "127.0.0.1:443", "[::1]:443", "meta.test:443",
     "allowed.test", "allowed.test:443@other.test:443", "loop.test:443", "allowed.test:0", "allowed.test:65979",

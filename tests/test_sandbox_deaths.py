@@ -111,6 +111,11 @@ class Held(Relay):
         with suppress(OSError):  # it carries for a process that is killed
             while data := source.recv(1 << 16):
                 if b"/containers/create" in data:
+                    head, _, body = data.partition(b"\r\n\r\n")
+                    missing = int(head.lower().partition(b"content-length:")[2].split(b"\r\n")[0]) - len(body)
+                    while missing > 0:  # what is killed too soon has asked for nothing
+                        data += (more := source.recv(1 << 16))
+                        missing -= len(more)
                     self.asked.set()
                     self.flows.wait()
                 sink.sendall(data)

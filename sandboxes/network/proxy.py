@@ -33,7 +33,13 @@ class Proxy:
         self.lock = threading.Lock()
 
     def obey(self, order: dict[str, Any]) -> None:
-        """`{"allow": entry}`: from now on, for connections that are made from now on."""
+        """`{"allow": entry}`: from now on, for connections that are made from now on.
+
+        `{"mark": number}` is said back: whoever reads that has read every denial that was answered before it.
+        """
+        if "mark" in order:
+            say(marked=order["mark"])
+            return
         with self.lock:
             self.rules = (*self.rules, parse(order["allow"]))
         say(allowed=order["allow"])
