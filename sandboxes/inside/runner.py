@@ -15,7 +15,7 @@ import sys
 import time
 from collections.abc import Callable
 
-from sandboxes.inside.counters import counters
+from sandboxes.inside.counters import Counters
 from sandboxes.inside.disk import Watch, reading_as
 from sandboxes.inside.files import Refused, empty, read_file, write_file
 from sandboxes.inside.jobs import MOST, Job, Jobs
@@ -43,7 +43,7 @@ class Runner:
         self.link, self.uid, self.gid = link, hello["uid"], hello["gid"]
         self.env: dict[str, str] = {"PATH": os.environ.get("PATH", os.defpath), **hello["env"]}
         self.shell = "/bin/bash" if os.access("/bin/bash", os.X_OK) else "/bin/sh"
-        self.spills = Spills(hello["spill"])
+        self.spills, self.counters = Spills(hello["spill"]), Counters()
         self.home = self.cwd = hello["workspace"]
         self.watch = Watch(self.home, *hello["disk"]) if hello["disk"] else None
         self.wake, wake = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
@@ -101,7 +101,7 @@ class Runner:
 
     def run(self, request: dict[str, Any], body: bytes) -> tuple[dict[str, Any], bytes]:
         """One command, from its start to the death of all it started."""
-        before = counters()
+        before = self.counters.read()
         stdout = stderr = Output(request["cap"], self.spills)
         read, write = os.pipe()
         outputs, ends = {read: stdout}, [write]
@@ -132,7 +132,7 @@ class Runner:
         stuck = not pump.finish()
         self.follow(told)
         code = exit_code(signal.SIGKILL if pump.status is None else pump.status)
-        after = counters()
+        after = self.counters.read()
         oom = after["oom"] > before["oom"] if "oom" in after and "oom" in before else code == 137 and not pump.killed
         out, err = stdout.kept(), b"" if stderr is stdout else stderr.kept()
         total = stdout.total + (0 if stderr is stdout else stderr.total)
@@ -250,8 +250,10 @@ class Runner:
         for number in (signal.SIGCHLD, signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT):
             signal.signal(number, signal.SIG_DFL)
         # When memory runs out, in here or on the whole machine, the command goes before anything else.
-        with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
-            file.write("1000")
+        with contextlib.suppress(OSError):
+            file = os.open("/proc/self/oom_score_adj", os.O_WRONLY)
+            os.write(file, b"1000")
+            os.close(file)
         os.umask(0o022)
         os.setgroups([])
         os.setresgid(self.gid, self.gid, self.gid)
