@@ -13,8 +13,9 @@ import requests
 from sandboxes.bake import Log
 from sandboxes.base import Engine, ImageFailed
 from sandboxes.connect import reason, translated
-from sandboxes.images import BASE_ID, KEY, KIND, REPOSITORY, SOURCE, base_image, building, digest, parts
+from sandboxes.images import base_image, building, parts
 from sandboxes.setup import way_out
+from sandboxes.stock import BASE_ID, KEY, KIND, REPOSITORY, SOURCE, digest
 
 MEMORY = 4 << 30
 SECONDS = 1_800

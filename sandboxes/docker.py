@@ -161,9 +161,9 @@ class DockerEngine:
 
     def probe(self) -> tuple[Check, ...]:
         """See `sandboxes.base.Engine.probe`."""
-        from sandboxes.doctor import probe
+        from sandboxes import doctor
 
-        return probe(self)
+        return doctor.probe(self, doctor.Parts(self.home, self.connection, self.overlays))
 
     def settle(self) -> None:
         """Wait until everything that was closed is removed; what an engine does not get done is left to `gc`."""

@@ -5,17 +5,15 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import Any, NamedTuple
 
+import docker
 import docker.errors
 import requests
 
-from sandboxes import images, owner
-from sandboxes.base import Check, SandboxError, Spec
+from sandboxes import owner, stock
+from sandboxes.base import Check, Engine, SandboxError, Spec
 from sandboxes.connect import FIX, is_local
-
-if TYPE_CHECKING:
-    from sandboxes.docker import DockerEngine
 
 API = (1, 41)
 """Docker 20.10: the oldest engine this was tested on."""
@@ -37,10 +35,20 @@ touch new && mv directory renamed && echo changed > renamed/file && echo "Worksp
 """Asks a real sandbox what it is allowed; its answers are compared with what was asked for."""
 
 
-def probe(engine: "DockerEngine") -> tuple[Check, ...]:
+class Parts(NamedTuple):
+    """What of a Docker engine is looked at besides what every engine has."""
+
+    home: Path
+    connection: Callable[[], tuple[docker.APIClient, str]]
+    """The client, and how it was found."""
+    overlays: Callable[[Path], tuple[bool, str]]
+    """Whether a seed can be an overlay's lower layer, and why."""
+
+
+def probe(engine: Engine, parts: Parts) -> tuple[Check, ...]:
     """Every check that makes sense: without an engine only that there is none."""
     try:
-        client, how = engine.connection()
+        client, how = parts.connection()
         version = client.version()
     except (SandboxError, docker.errors.DockerException, requests.RequestException) as error:
         return (Check(name="docker", ok=False, what="no engine answers", why=str(error), fix=FIX),)
@@ -55,24 +63,24 @@ def probe(engine: "DockerEngine") -> tuple[Check, ...]:
         )
     ]
     try:
-        rows += look(engine, client)
+        rows += look(engine, parts, client)
     except (docker.errors.DockerException, requests.RequestException, OSError) as error:
         rows.append(Check(name="sandbox", ok=False, what="the engine fails", why=str(error), fix="see Docker's log"))
     return tuple(rows)
 
 
-def look(engine: "DockerEngine", client: docker.APIClient) -> Iterator[Check]:
+def look(engine: Engine, parts: Parts, client: docker.APIClient) -> Iterator[Check]:
     """Image, disk, and what a sandbox really gets."""
     info = client.info()
     if is_local(client):
         yield disk(Path(info["DockerRootDir"]))
-    image = images.find(client, images.base_key())
+    image = stock.find(client, stock.base_key())
     if image is None:
         why = "it is built when it is first needed; until then sandboxes cannot be looked at"
         yield Check(name="image", ok=False, what="there is no base image", why=why, fix=BUILD)
         return
     yield Check(name="image", ok=True, what=f"{image.reference}, {image.megabytes} MB", why=image.made_by)
-    yield from sandbox(engine, image.id)
+    yield from sandbox(engine, parts, image.id)
 
 
 def disk(root: Path) -> Check:
@@ -88,15 +96,15 @@ def disk(root: Path) -> Check:
     )
 
 
-def sandbox(engine: "DockerEngine", image: str) -> Iterator[Check]:
+def sandbox(engine: Engine, parts: Parts, image: str) -> Iterator[Check]:
     """Open one, on a seed made for it, and let it say what it finds itself in."""
-    engine.home.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(prefix="probe-", dir=engine.home) as scratch:
+    parts.home.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix="probe-", dir=parts.home) as scratch:
         seed = Path(scratch, "seed")
         (seed / "directory").mkdir(parents=True)
         (seed / "directory" / "file").write_text("from the seed\n")
         owner.give(seed, engine.uid)
-        spec = Spec(image=image, seed=seed, run="doctor", purpose="doctor")
+        spec = Spec(image=image, seed=seed, run=Path(scratch).name, purpose="doctor")
         try:
             with closing(engine.open(spec)) as box:
                 result = box.run(LOOK, timeout=30)
@@ -104,10 +112,10 @@ def sandbox(engine: "DockerEngine", image: str) -> Iterator[Check]:
             yield Check(name="sandbox", ok=False, what=error.what, why=error.why, fix=error.fix)
             return
         finally:
-            engine.settle()
+            engine.discard(spec.run)
         told = dict(line.split(":", 1) for line in result.stdout.decode("utf-8", "replace").splitlines() if ":" in line)
         found = {name: value.split() for name, value in told.items()}
-        stands, why = engine.overlays(seed)
+        stands, why = parts.overlays(seed)
         works = found.get("Workspace") == ["works"]
         what = "overlay" if stands else SECOND_BEST
         yield Check(name="workspace", ok=works, what=what, why=why, fix="" if works else "see `docker info`")

@@ -2,18 +2,15 @@
 
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from harness.events import PullRequestMade, QuestionAsked
 from harness.journal import JournalError
 from tui import control, program
 from tui.card import Card, dollars
+from tui.desk import Desk
 from tui.screens import Question, Reader, ReplayScreen, Steer, Sure
+from tui.screens.new_run import Wanted
 from tui.text import Item
-
-if TYPE_CHECKING:
-    from tui.app import Loopwright
-    from tui.screens.new_run import Wanted
 
 FAILED = 60
 """Seconds for which a command that was started in the background is watched: later ends are those of a run."""
@@ -49,12 +46,12 @@ def applies(act: str, card: Card | None) -> bool:
             return True
 
 
-def act(app: "Loopwright", name: str, card: Card) -> None:
+def act(app: Desk, name: str, card: Card) -> None:
     """Do one of the acts, or ask first."""
     ACTS[name](app, card)
 
 
-def _wish(app: "Loopwright", card: Card, kind: str, text: str, said: str) -> None:
+def _wish(app: Desk, card: Card, kind: str, text: str, said: str) -> None:
     """Write a command in a thread: another process may be writing just now."""
 
     def write() -> None:
@@ -68,7 +65,7 @@ def _wish(app: "Loopwright", card: Card, kind: str, text: str, said: str) -> Non
     app.run_worker(write, thread=True)
 
 
-def _answer(app: "Loopwright", card: Card) -> None:
+def _answer(app: Desk, card: Card) -> None:
     try:
         asked = [r for r in app.journal.read(card.run) if isinstance(r.event, QuestionAsked)]
         questions = {q.question for q in app.journal.state(card.run).questions}
@@ -83,7 +80,7 @@ def _answer(app: "Loopwright", card: Card) -> None:
     app.say(f"{card.run} asks nothing any more")
 
 
-def _answered(app: "Loopwright", card: Card, said: tuple[str, str, str] | None) -> None:
+def _answered(app: Desk, card: Card, said: tuple[str, str, str] | None) -> None:
     if said is None:
         return
     question, word, text = said
@@ -102,7 +99,7 @@ def _answered(app: "Loopwright", card: Card, said: tuple[str, str, str] | None) 
     app.run_worker(write, thread=True)
 
 
-def _steer(app: "Loopwright", card: Card) -> None:
+def _steer(app: Desk, card: Card) -> None:
     def given(said: tuple[str, str] | None) -> None:
         if said:
             when = "in its next request" if said[0] == "steer" else "from the next iteration on"
@@ -111,15 +108,15 @@ def _steer(app: "Loopwright", card: Card) -> None:
     app.push_screen(Steer(card), given)
 
 
-def _pause(app: "Loopwright", card: Card) -> None:
+def _pause(app: Desk, card: Card) -> None:
     _wish(app, card, "pause", "", f"{card.run} pauses after this step")
 
 
-def _continue(app: "Loopwright", card: Card) -> None:
+def _continue(app: Desk, card: Card) -> None:
     _wish(app, card, "continue", "", f"{card.run} goes on")
 
 
-def _stop(app: "Loopwright", card: Card) -> None:
+def _stop(app: Desk, card: Card) -> None:
     words = (
         f"{card.word}, ${dollars(card.cost)} spent. It ends {control.REGRET} s later, after its step; until then u "
         "takes it back. Its best candidate is kept, and resume goes on with it."
@@ -132,7 +129,7 @@ def _stop(app: "Loopwright", card: Card) -> None:
     app.push_screen(Sure(f"Stop {card.run}?", card.goal, "stop it", "let it go on", words, app.clock), given)
 
 
-def _undo(app: "Loopwright", card: Card) -> None:
+def _undo(app: Desk, card: Card) -> None:
     def write() -> None:
         try:
             taken = control.undo(app.journal, card.run)
@@ -145,22 +142,22 @@ def _undo(app: "Loopwright", card: Card) -> None:
     app.run_worker(write, thread=True)
 
 
-def _resume(app: "Loopwright", card: Card) -> None:
+def _resume(app: Desk, card: Card) -> None:
     start(app, ("resume", card.run, "--progress", "none"), ".", f"{card.run} is resumed")
 
 
-def _replay(app: "Loopwright", card: Card) -> None:
+def _replay(app: Desk, card: Card) -> None:
     try:
         app.push_screen(ReplayScreen(app.journal, card.run))
     except JournalError as error:
         app.say(str(error), bad=True)
 
 
-def _shell(app: "Loopwright", card: Card) -> None:
+def _shell(app: Desk, card: Card) -> None:
     program.borrow(app, "shell", card.run)
 
 
-def _open(app: "Loopwright", card: Card) -> None:
+def _open(app: Desk, card: Card) -> None:
     """The candidate in a clone of its own, the pull request if there is one, and the run's report."""
     proven = card.word in ("succeeded", "already_satisfied")
 
@@ -175,7 +172,7 @@ def _open(app: "Loopwright", card: Card) -> None:
     app.run_worker(look, thread=True)
 
 
-def _fork(app: "Loopwright", card: Card) -> None:
+def _fork(app: Desk, card: Card) -> None:
     """Another run from a candidate of this one: of the iteration that is shown, or of the last."""
     shown = getattr(app.screen, "iteration", None) or card.iteration
     words = "What was judged by then is not judged again. The new run spends money of its own; this one is only read."
@@ -189,7 +186,7 @@ def _fork(app: "Loopwright", card: Card) -> None:
     )
 
 
-def _pull_request(app: "Loopwright", card: Card) -> None:
+def _pull_request(app: Desk, card: Card) -> None:
     def send() -> None:
         said = program.say("pr", card.run)
         app.call_from_thread(app.push_screen, Reader(f"{card.run} · pull request", _rows(said.text)))
@@ -205,12 +202,12 @@ def _pull_request(app: "Loopwright", card: Card) -> None:
     app.push_screen(Sure(f"Open a pull request for {card.run}?", card.goal, "open it", "no", words, app.clock), given)
 
 
-def new_run(app: "Loopwright", wanted: "Wanted") -> None:
+def new_run(app: Desk, wanted: Wanted) -> None:
     """Start a run that goes on without this screen."""
     start(app, ("run", wanted.goal, "--progress", "none", *wanted.flags), str(wanted.repo), "a new run begins")
 
 
-def start(app: "Loopwright", words: tuple[str, ...], where: str, said: str) -> None:
+def start(app: Desk, words: tuple[str, ...], where: str, said: str) -> None:
     """Start a command in a session of its own. Should it fail soon, what it printed is shown."""
     log = program.log_file(app.journal.path.parent)
     try:
@@ -235,7 +232,7 @@ def _rows(text: str) -> list[Item]:
     return [Item(text=row) for row in text.split("\n")]
 
 
-ACTS: "dict[str, Callable[[Loopwright, Card], None]]" = {
+ACTS: dict[str, Callable[[Desk, Card], None]] = {
     "answer": _answer, "steer": _steer, "pause": _pause, "continue": _continue, "stop": _stop, "undo": _undo,
     "resume": _resume, "replay": _replay, "shell": _shell, "open": _open, "fork": _fork, "pr": _pull_request,
 }  # fmt: skip

@@ -10,7 +10,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, ClassVar, cast
 
-from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 from textual.widget import Widget
@@ -18,18 +17,18 @@ from textual.widget import Widget
 from harness.journal import Journal, JournalError
 from tui import acting, inputs, keys, notify
 from tui.card import Card
+from tui.desk import Desk
 from tui.screens import Entry, FleetScreen, JumpScreen, NewRun, Palette, Reader, RunScreen
 from tui.screens.shared import OpenRun, target
 from tui.settings import Settings, checked
 from tui.theme import THEMES
-from tui.widgets import signs
 
 TERMINATED = 143
 """The exit code after SIGTERM."""
 
 
-class Loopwright(App[None]):
-    """The fleet, and `first` above it when a run is named. `clock` is what guards a question against early keys."""
+class Loopwright(Desk):
+    """The fleet, and `first` above it when a run is named."""
 
     CSS_PATH = "styles.tcss"
     TITLE = "loopwright"
@@ -95,12 +94,6 @@ class Loopwright(App[None]):
 
     def on_open_run(self, wish: OpenRun) -> None:
         self.open_run(wish.run)
-
-    def say(self, words: str, *, bad: bool = False) -> None:
-        """A word in the corner."""
-        self.notify(
-            signs(self, words), severity="error" if bad else "information", markup=False, timeout=8 if bad else 3
-        )
 
     def _tell(self) -> None:
         """Tell whoever looks elsewhere what needs them, once."""

@@ -99,6 +99,12 @@ class RunScreen(Screen[None]):
         return self.tabs[2].chosen if self.front == 2 else self.tabs[1].chosen if self.front == 1 else None
 
     @property
+    def repo(self) -> str:
+        """Where the run's repository is; where the screen was opened, while that is not known."""
+        created = self.view.state.created if self.view else None
+        return created.repo if created else "."
+
+    @property
     def now(self) -> int:
         """The time that the screen shows, in microseconds since 1970."""
         return self._now
@@ -226,15 +232,15 @@ class RunScreen(Screen[None]):
 
     def action_verify(self) -> None:
         """Audit the run's chain."""
-        reading.verify(self)
+        reading.verify(self.tabs[4], self.journal, self.run_id)
 
     def action_edit(self) -> None:
         """Edit the note under the cursor."""
-        reading.edit_note(self)
+        reading.edit_note(self.tabs[3], self.repo)
 
     def action_retire(self) -> None:
         """Retire the note under the cursor."""
-        reading.retire_note(self)
+        reading.retire_note(self.tabs[3], self.repo)
 
     def action_find(self) -> None:
         """Look for words in what is in front."""
@@ -242,7 +248,11 @@ class RunScreen(Screen[None]):
 
     def action_again(self, back: bool) -> None:
         """Look on for the same words."""
-        reading.find(self, self.words, back=back)
+        self._find(back)
+
+    def _find(self, back: bool) -> None:
+        end = self.view.end if self.view else None
+        reading.find(self.tabs[self.front], self.journal, self.run_id, self.words, back=back, end=end)
 
     def on_ask_typed(self, event: Ask.Typed) -> None:
         pane = self.tabs[self.front].front
@@ -250,13 +260,13 @@ class RunScreen(Screen[None]):
         pane.redraw()
         if event.done:
             self.set_focus(pane)
-            reading.find(self, self.words, back=self.front in (0, 4))
+            self._find(self.front in (0, 4))
 
     def on_ask_left(self) -> None:
         self.set_focus(self.tabs[self.front].front)
 
     def on_pane_chosen(self, event: Pane.Chosen[Any]) -> None:
-        reading.open_chosen(self)
+        reading.open_chosen(self.tabs[self.front], self.journal, self.run_id, self.repo)
 
     def action_shape(self) -> None:
         """The diff in two columns, or one."""
