@@ -89,6 +89,8 @@ class End(_Record, frozen=True, kw_only=True, tag="end"):
     """Functions of pytest, unittest or the language that are not what they were before the tree was loaded."""
     changed: tuple[str, ...]
     """Files of the tests that were changed while they ran."""
+    strange: tuple[str, ...]
+    """What is odd about the tests that were collected, and which code of the tree is a plugin of pytest's."""
     ran: tuple[tuple[str, Natural], ...]
     """The probed statements that were executed."""
 

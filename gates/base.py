@@ -163,6 +163,8 @@ class Room(msgspec.Struct, frozen=True, kw_only=True):
     It is no part of what names a result: a result that is not `early` never depends on it."""
     entries: Callable[[str], Mapping[str, str]] | None = None
     """tree id -> path -> mode and object id: what names the part of a tree that a gate looks at."""
+    link: Callable[[str, str], str | None] | None = None
+    """(tree id, path) -> what the symbolic link there says."""
     root: str = WORKSPACE
     """Where the paths begin inside a sandbox: the directory of a project, for a gate that works there."""
     message: str = ""

@@ -7,6 +7,8 @@ from pathlib import PurePosixPath
 
 from gates import trees
 from gates.base import Failure, Gate, GateResult, Room, Status
+from gates.called import called
+from gates.contents import base_content
 from gates.naming import REQUIRED
 from sandboxes.base import WORKSPACE, Result
 
@@ -33,15 +35,30 @@ TAIL = 6_000
 def command(gate: Gate, room: Room) -> GateResult:
     """Run the line on the candidate's tree, with base's version of the scripts and makefiles that the line names.
 
+    Where the candidate changed tests of base, or what lies beside them, the line has to pass with base's own as well:
+    it may be what runs them.
     An exit status cannot tell new failures from old ones, so a line that fails at base is no excuse: the candidate
     has to make it pass (or the configuration makes the gate `required = false`).
     Raises `SandboxGone`.
     """
     if not gate.command:
         return _result(gate, "error", "a gate of the kind command needs a command", "")
-    tree, notes = with_base_scripts(gate, room, trees.exact(room, trees.layout(room)))
+    sides = trees.layout(room)
+    wanted = [trees.exact(room, sides)]
+    if any(c.status != "added" and sides.is_test(c.path) for c in room.diff.changes):
+        wanted.insert(0, trees.with_base_tests(room, sides))
+    for each in dict.fromkeys(wanted):
+        result = _result_on(each, gate, room)
+        if result.status != "pass":
+            return result
+    return result
+
+
+def _result_on(tree: str, gate: Gate, room: Room) -> GateResult:
+    tree, notes = with_base_scripts(gate, room, tree)
+    line = gate.command or ""
     with room.open(tree) as sandbox:
-        result = sandbox.run(gate.command, timeout=gate.timeout, cap=200_000, cwd=where(gate))
+        result = sandbox.run(line, timeout=gate.timeout, cap=200_000, cwd=where(gate))
     output = result.stdout.decode(errors="replace")[-TAIL:]
     if result.timed_out:
         return _result(gate, "timeout", f"no end after {gate.timeout} s", output, notes)
@@ -51,7 +68,7 @@ def command(gate: Gate, room: Room) -> GateResult:
         return _result(gate, "error", reason, output, notes)
     # an exit status cannot tell new failures from old ones: what is red at base has to become green
     id_ = REQUIRED + gate.name if room.baseline else gate.name
-    failure = Failure(id=id_, message=f"exit status {result.exit_code}: {gate.command}"[:300], detail=output)
+    failure = Failure(id=id_, message=f"exit status {result.exit_code}: {line}"[:300], detail=output)
     return GateResult(
         gate=gate.name,
         kind=gate.kind,
@@ -82,13 +99,19 @@ def cannot_run(result: Result) -> str:
 
 def with_base_scripts(gate: Gate, room: Room, tree: str) -> tuple[str, tuple[str, ...]]:
     """The tree with base's version of the scripts and makefiles that the gate's line names, and what was restored."""
-    paths = room.paths(room.base)
-    inside = tuple(path.removeprefix(f"{gate.project}/") for path in paths) if gate.project else paths
-    named = named_files(gate.command or "", inside)
-    named = {f"{gate.project}/{path}" for path in named} if gate.project else named
-    scripts = {change.path for change in room.diff.changes} & named & set(paths)
+    scripts = {change.path for change in room.diff.changes} & deciding(gate, room)
     notes = tuple(f"{path} was changed; this gate ran base's copy" for path in sorted(scripts))
     return (room.compose(tree, dict.fromkeys(scripts, room.base)) if scripts else tree), notes
+
+
+def deciding(gate: Gate, room: Room) -> set[str]:
+    """The files of base that decide what the gate's line does: those that it names, and scripts that they run."""
+    below = f"{gate.project}/" if gate.project else ""
+    paths = tuple(path.removeprefix(below) for path in room.paths(room.base) if path.startswith(below))
+    line = gate.command or ""
+    named = named_files(line, paths)
+    more = called(line, named, frozenset(paths), lambda path: base_content(room, below + path))
+    return {below + path for path in named | more}
 
 
 def named_files(line: str, paths: tuple[str, ...]) -> set[str]:

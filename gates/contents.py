@@ -35,16 +35,18 @@ def base_content(room: Room, path: str) -> bytes | None:
 def added_lines(change: Change, room: Room) -> list[tuple[int, str]]:
     """(number, text) of each line that the candidate has more often than base had it. Raises `Oversized`.
 
-    A line that only moved is not added. Lines end at line feeds alone, as git counts them.
+    A line that only moved is not added, nor one whose end alone is another. Lines end at line feeds alone, as git
+    counts them.
     """
     new = content(room, room.head, change.path)
     if new is None:
         return []
-    left = Counter((base_content(room, change.path) or b"").split(b"\n"))
+    left = Counter(line.rstrip(b"\r") for line in (base_content(room, change.path) or b"").split(b"\n"))
     added = []
     for number, line in enumerate(new.split(b"\n"), start=1):
-        if left[line] > 0:
-            left[line] -= 1
+        bare = line.rstrip(b"\r")
+        if left[bare] > 0:
+            left[bare] -= 1
         elif line.strip():
             added.append((number, line.decode(errors="replace")))
     return added

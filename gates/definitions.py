@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from gates.base import Gate, Room, Severity, Violation
-from gates.command import NAMED_BY, named_files
+from gates.command import NAMED_BY, deciding
 from gates.pins import named_by_goal
 
 RUNNERS = frozenset(name for names in NAMED_BY.values() for name in names)
@@ -14,13 +14,10 @@ def redefined(gate: Gate, room: Room) -> Iterator[Violation]:
     about, and is only a warning."""
     if not (gate.command and room.baseline):
         return
-    paths = room.paths(room.base)
-    inside = tuple(path.removeprefix(f"{gate.project}/") for path in paths) if gate.project else paths
-    named = named_files(gate.command, inside)
+    named = deciding(gate, room)
     for change in room.diff.changes:
-        path = change.path.removeprefix(f"{gate.project}/") if gate.project else change.path
-        if path in named and not named_by_goal(change.path, room.rules.scope):
-            source = path.endswith(".py") and path not in RUNNERS
+        if change.path in named and not named_by_goal(change.path, room.rules.scope):
+            source = change.path.endswith(".py") and change.path.rpartition("/")[2] not in RUNNERS
             severity: Severity = "warn" if source else "block"
             yield Violation(
                 rule="gate-command-changed",

@@ -3,7 +3,7 @@
 What it is asked for lies beneath that directory, and what it finds is told by the repository's own paths again.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import msgspec
 
@@ -42,6 +42,7 @@ def inner(gate: Gate, room: Room) -> Room:
             must_pass=tuple(_cut(test, prefix) for test in rules.must_pass),
         ),
         file=lambda tree, path: room.file(tree, prefix + path),
+        link=None if room.link is None else _below(room.link, prefix),
         paths=below,
         compose=take,
         baseline={
@@ -83,6 +84,10 @@ def told(result: GateResult, prefix: str, *, inward: bool = False) -> GateResult
         flaky=tuple(map(node, result.flaky)),
         notes=tuple(map(note, result.notes)),
     )
+
+
+def _below(link: Callable[[str, str], str | None], prefix: str) -> Callable[[str, str], str | None]:
+    return lambda tree, path: link(tree, prefix + path)
 
 
 def _moved(change: Change, prefix: str) -> Change:

@@ -13,8 +13,11 @@ from gates import elsewhere, trees
 from gates.base import Change, Gate, GateResult, Room, Severity, Violation
 from gates.contents import Oversized, added_lines, base_content, content
 from gates.edits import edits, weakened
+from gates.embedded import embedded
 from gates.globs import matches
 from gates.markers import new_signs
+from gates.naming import CODE, TESTING
+from gates.opaque import opaque
 from gates.pins import pins
 from gates.protection import LINK, tampered
 from gates.source import Unreadable, nodes, outline, parse
@@ -93,9 +96,7 @@ def _violations(room: Room) -> Iterator[Violation]:
         if not matches(change.path, room.rules.scope):
             yield _violation("out-of-scope", change.path, "the goal's scope does not hold this path")
         if change.path in shadowing:
-            yield _violation(
-                "module-shadowed", change.path, f"it takes the place of the module {shadowing[change.path]}"
-            )
+            yield _shadow(change.path, shadowing[change.path])
         part = tampered(change, room)
         if part:
             yield _violation("gate-config-changed", change.path, f"changes {', '.join(part)}")
@@ -104,17 +105,33 @@ def _violations(room: Room) -> Iterator[Violation]:
             yield _violation(f"protected-{act}", change.path, f"this protected file was {act}")
         elif sides.is_test(change.path) and not may_edit(change.path, room):
             yield from _on_test(change, room, sides)
+        elif not sides.is_test(change.path) and change.status != "added" and not may_edit(change.path, room):
+            yield from embedded(change, room)
         if change.status != "deleted":
             yield from _suppressions(change, room)
+            yield from opaque(change, room) if not sides.is_test(change.path) else ()
             if change.path.endswith(".py"):
                 yield from _in_source(change, room, sides)
             elif not sides.is_test(change.path) and PurePosixPath(change.path).suffix[1:] in elsewhere.LANGUAGES:
                 yield from _elsewhere(change, room)
 
 
+def shadows(room: Room, prefix: str) -> Iterator[Violation]:
+    """New files of a project that take a module's place where its own gates look; paths begin with `prefix`."""
+    for path, name in trees.planted(room, trees.layout(room)).items():
+        yield _shadow(prefix + path, name)
+
+
+def _shadow(path: str, name: str) -> Violation:
+    return _violation("module-shadowed", path, f"it takes the place of the module {name}")
+
+
 def _on_test(change: Change, room: Room, sides: Layout) -> Iterator[Violation]:
     """The rules for test files, helpers and data, from which `may_edit_tests` frees."""
-    path, module = change.path, sides.is_module(change.path)
+    path = change.path
+    module = sides.is_module(path) or bool(
+        PurePosixPath(path).suffix in CODE and TESTING.search(base_content(room, path) or b"")
+    )
     if change.status == "deleted":
         yield (
             _helper(path, "removed") if not module else _violation("base-test-deleted", path, "deleted or renamed away")

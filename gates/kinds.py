@@ -12,7 +12,7 @@ from gates.base import Gate, GateResult, GateUnknown, Room
 from gates.command import command
 from gates.definitions import redefined
 from gates.inner import ROOTED, inner, told
-from gates.integrity import integrity
+from gates.integrity import integrity, shadows
 from gates.projects import OWN, inputs, standing
 from gates.proof import proof
 from gates.pytest import pytest
@@ -43,7 +43,7 @@ KINDS: Mapping[str, Kind] = {
 GROUP = "loopwright.gates"
 """The entry-point group through which another package adds a kind: its name, and a function like these."""
 
-MEANING = 4
+MEANING = 5
 """Raised whenever a gate's result would mean something else than before, so that no old result is reused."""
 
 
@@ -83,9 +83,13 @@ def run(gate: Gate, room: Room) -> GateResult:
 
 
 def _judge(judge: Kind, gate: Gate, room: Room) -> GateResult:
-    if not gate.project or gate.kind not in ROOTED:
+    if not gate.project:
         return judge(gate, room)
-    return told(judge(gate, inner(gate, room)), f"{gate.project}/")
+    inside = inner(gate, room)
+    result = told(judge(gate, inside), f"{gate.project}/") if gate.kind in ROOTED else judge(gate, room)
+    # a project's root is an import path of its own, which the whole repository's `integrity` need not know
+    more = tuple(shadows(inside, f"{gate.project}/")) if room.baseline and gate.kind in (*ROOTED, "command") else ()
+    return msgspec.structs.replace(result, violations=(*result.violations, *more))
 
 
 USUAL = {"integrity": 0.1, "ruff": 1.0, "security": 2.0, "command": 10.0, "pytest": 20.0, "proof": 30.0}

@@ -56,12 +56,13 @@ def new_signs(
 ) -> Iterator[Violation]:
     """The signs in `new` that the tree which `old` gives, base's, does not show as often.
 
-    More of what a source file did before (a plugin of pytest's, say) is only a warning.
+    More of what a source file did before (a plugin of pytest's, say) is only a warning, where that was as grave.
     """
     found = list(signs(path, new, is_test=is_test))
     before = old() if found else None
-    known = Counter((s.rule, s.text) for s in signs(path, before, is_test=is_test)) if before is not None else Counter()
-    usual = {rule for rule, _ in known} if not is_test else set()
+    had = list(signs(path, before, is_test=is_test)) if before is not None else []
+    known = Counter((s.rule, s.text) for s in had)
+    usual = {s.rule for s in had if s.severity == "block"} if not is_test else set()
     for sign in found:
         if known[sign.rule, sign.text] > 0:
             known[sign.rule, sign.text] -= 1
@@ -80,7 +81,7 @@ def signs(path: str, tree: ast.Module, *, is_test: bool) -> Iterator[Sign]:
     """Every sign in a module. Tests are held to more: they have no reason to leave the process."""
     script = PurePosixPath(path).name in ("__main__.py", "setup.py")
     telling = [node for node in nodes(tree) if type(node) in TELLING and not _is_number(node)]
-    names = _names(telling)
+    names, known_as = _names(telling), reaches.aliases(telling)
     leaves = False
     for node in telling:
         kind = type(node)
@@ -92,7 +93,7 @@ def signs(path: str, tree: ast.Module, *, is_test: bool) -> Iterator[Sign]:
         if not is_test and kind in OF_AWARENESS:
             yield from (Sign(*sign) for sign in awareness(node))
         if not is_test and kind in OF_REACHES:
-            yield from (Sign(*sign) for sign in reaches.reaches(node))
+            yield from (Sign(*sign) for sign in reaches.reaches(node, known_as))
     for node, importing in _calls(tree) if leaves else ():
         name = dotted(node)
         if importing and name in EXITS | LEAVES and not script:

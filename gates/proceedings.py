@@ -17,8 +17,14 @@ from gates.process import Invocation, TestRun
 from gates.testing import UNEXPLAINED
 from gates.trees import Layout, may_edit
 
-READING = "open"
-"""The event of a file being opened; the witness tells of modules of tests alone."""
+READING = {
+    "open": "opens a module of the tests while they run",
+    **dict.fromkeys(
+        ("subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.spawn"), "has a program look at the tests"
+    ),
+}
+"""Events of a file being opened, of which the witness tells of modules of tests alone, and of programs that it was
+told to tell of because their words name tests."""
 USUAL = frozenset({"sys._getframe", "ctypes.dlopen", "ctypes.dlsym"})
 """Ways into the interpreter that honest code takes as well, if rarely."""
 
@@ -142,13 +148,13 @@ class Judgement:
 
 
 def _reach(mark: Mark) -> Violation:
-    reads = mark.event == READING
+    reads = mark.event in READING
     severity: Severity = "warn" if mark.event in USUAL else "block"
     return Violation(
         rule="tests-read" if reads else "interpreter-reached",
         path=mark.path,
         line=mark.line,
-        message="opens a module of the tests while they run" if reads else f"{mark.event}, seen while the tests ran",
+        message=READING.get(mark.event, f"{mark.event}, seen while the tests ran"),
         fix="compute the answer; the tests are no input"
         if reads
         else "do it without the insides of the interpreter: from there the evidence can be reached",

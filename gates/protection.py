@@ -35,7 +35,10 @@ PROTECTED = (
         "clippy.toml",
         ".clippy.toml",
     ),
-    *(".cargo", ".mvn", ".npmrc", "/.config/nextest.toml"),
+    *(".cargo", ".mvn", ".npmrc", ".yarnrc*", ".yarn", ".pnpmfile.cjs", ".bundle", ".rspec", "rust-toolchain*"),
+    *("/.config/nextest.toml", "phpunit.xml*", ".nycrc*", ".c8rc*", ".taprc", "ava.config.*", "karma.conf.*"),
+    *("playwright.config.*", "cypress.config.*", ".rubocop*", "biome.json*", ".stylelintrc*", ".yamllint*"),
+    *(".shellcheckrc", "tslint.json", ".oxlintrc*"),
     *("*.dist-info", "*.egg-info", "*.egg-link", "__pycache__", "*.pyc", "*.pyo"),
 )
 """Globs of files that no candidate changes, adds or removes. `.cargo`, `.mvn` and `.npmrc` can replace the runner of
@@ -43,7 +46,12 @@ the tests or skip them. The last line is, with the start-up hooks above, what Py
 name: start-up hooks, the metadata through which a package at the root becomes a pytest plugin, and bytecode, which
 may say something else than the source beside it."""
 
-TABLES = ("pytest", "ruff", "coverage", "mypy", "bandit", "loopwright", "pyright", "basedpyright", "tox", "pylint")
+_LOWER = tuple(glob.lower() for glob in PROTECTED)
+
+TABLES = (
+    *("pytest", "ruff", "coverage", "mypy", "bandit", "loopwright", "pyright", "basedpyright", "tox", "pylint"),
+    *("flake8", "black", "isort", "ty", "pyrefly", "vulture", "importlinter", "poe", "taskipy"),
+)
 """The tables under `[tool]` of a pyproject.toml that configure gates. The rest of it, dependencies above all,
 belongs to the candidate."""
 
@@ -60,11 +68,14 @@ RUNNERS = frozenset(
     )
 )
 """Modules of the test runner's world: a file of that name on the import path takes their place."""
+STARTED = frozenset({"pytest", "_pytest", "pluggy", "unittest", "doctest", "nose", "nose2", "tox", "nox", "coverage"})
+"""Those that a command starts by `python -m`, in whatever directory."""
 
 
 def is_protected(path: str, extra: Sequence[str] = ()) -> bool:
-    """Whether the whole file at `path` must stay as base has it."""
-    return matches(path, PROTECTED, anywhere=True) or matches(path, extra, anywhere=True)
+    """Whether the whole file at `path` must stay as base has it. Case makes no difference: it makes none to what reads
+    metadata of packages, nor to many a file system."""
+    return matches(path.lower(), _LOWER, anywhere=True) or matches(path, extra, anywhere=True)
 
 
 def partly(path: str) -> Callable[[bytes], Mapping[str, Any]] | None:
@@ -141,25 +152,33 @@ def tampered(change: Change, room: Room) -> tuple[str, ...] | None:
 
 
 def shadowed(
-    path: str, base: frozenset[str], head: frozenset[str], roots: frozenset[str], installed: Callable[[str], bool]
+    path: str,
+    base: frozenset[str],
+    head: frozenset[str],
+    roots: frozenset[str],
+    installed: Callable[[str], bool],
+    *,
+    linked: bool = False,
 ) -> str | None:
     """The module whose place a new file at `path` would take on the import path, if any.
 
     `base` and `head` are the directories that hold an `__init__.py` in those trees; `roots` the directories that
-    the import path may hold; `installed` says of a name whether base's tests have it from outside of the tree.
+    the import path may hold; `installed` says of a name whether base's tests have it from outside of the tree. A file
+    that is a link may lead to a package. What runs tests is looked for in every directory that is no package.
     """
     stem, suffix = PurePosixPath(path).stem, PurePosixPath(path).suffix
-    candidates = [(path.rpartition("/")[0], stem.split(".")[0])] if suffix in (".py", ".pyc", ".so") else []
+    module = suffix in (".py", ".pyc", ".so") or (linked and not suffix)
+    candidates = [(path.rpartition("/")[0], stem.split(".")[0])] if module else []
     parts = path.split("/")[:-1]
     for depth, name in enumerate(parts):
         package = "/".join(parts[: depth + 1])
         if package in head and package not in base:
             candidates.append(("/".join(parts[:depth]), name))
     for parent, name in candidates:
-        if (
-            parent in roots
-            and parent not in base
-            and (name in RUNNERS or name in sys.stdlib_module_names or installed(name))
+        if parent in base:
+            continue
+        if name in STARTED or (
+            parent in roots and (name in RUNNERS or name in sys.stdlib_module_names or installed(name))
         ):
             return name
     return None

@@ -85,6 +85,7 @@ def _traits(told: Account, end: End) -> tuple[str, ...]:
     """What is unusual about a run."""
     found = [f"{name} is replaced" for name in end.patched]
     found += [f"{path} was changed while the tests ran" for path in end.changed]
+    found += end.strange
     if any(control.state != "failed" for control in told.controls):
         found.append(UNCONTROLLED)
     if any(test.whitewashed for test in told.tests):

@@ -12,8 +12,13 @@ import msgspec
 from gates.base import Change, Room
 from gates.contents import base_content
 from gates.globs import matches
-from gates.naming import PATTERNS, TEST_DIRS, is_named
-from gates.protection import packages_of, shadowed, tampered
+from gates.naming import MANIFESTS, NAMED_DIRS, PATTERNS, code_dir, is_named
+from gates.protection import LINK, packages_of, shadowed, tampered
+
+PROJECTS = frozenset(
+    {"pyproject.toml", "setup.py", "setup.cfg", "tox.ini", "pytest.ini", "requirements.txt", "manage.py"}
+)
+"""A directory with one of these is what its own commands are run in."""
 
 CONFIGS = ("pytest.toml", ".pytest.toml", "pytest.ini", ".pytest.ini", "pyproject.toml", "tox.ini", "setup.cfg")
 """Where pytest looks for its configuration, in its order (`_pytest.config.findpaths`, pytest 9)."""
@@ -53,8 +58,10 @@ def layout(room: Room) -> Layout:
         for path in paths
         if found.is_module(path)
         for parent in _parents(path)
-        if parent.rpartition("/")[2] in TEST_DIRS
+        if parent.rpartition("/")[2] in NAMED_DIRS
     }
+    manifests = frozenset(path.rpartition("/")[0] for path in paths if path.rpartition("/")[2] in MANIFESTS)
+    dirs.update(folder for path in paths if (folder := code_dir(path, manifests)))
     return Layout(config, patterns, frozenset(dirs))
 
 
@@ -104,11 +111,26 @@ def planted(room: Room, sides: Layout) -> dict[str, str]:
         return {}
     base, head = packages_of(room.paths(room.base)), packages_of(room.paths(room.head))
     modules = (p for p in room.paths(room.head) if sides.is_module(p))
-    roots = frozenset({"", "src", *(path.rpartition("/")[0] for path in modules)})
-    added = (change.path for change in room.diff.changes if change.status == "added")
+    tops = {path.rpartition("/")[0] for path in room.paths(room.base) if path.rpartition("/")[2] in PROJECTS}
+    roots = frozenset(
+        ("", "src", *tops, *(f"{top}/src" for top in tops if top), *(path.rpartition("/")[0] for path in modules))
+    )
     installed = functools.partial(imported_from_outside, room, sides)
-    found = ((path, shadowed(path, base, head, roots, installed)) for path in added)
-    return {path: name for path, name in found if name is not None}
+    found = (
+        (c.path, shadowed(c.path, base, head, roots, installed, linked=c.new_mode == LINK))
+        for c in room.diff.changes
+        if c.status == "added"
+    )
+    held = {path.partition("node_modules/")[0] for path in room.paths(room.base) if "node_modules/" in path}
+    more = ((c.path, _stands_in(c.path, held)) for c in room.diff.changes if c.status == "added")
+    return {path: name for path, name in (*more, *found) if name is not None}
+
+
+def _stands_in(path: str, held: set[str]) -> str | None:
+    """The installed package of another language that a file would take the place of; `held` are the directories whose
+    packages base keeps itself."""
+    above, found, below = f"/{path}".partition("/node_modules/")
+    return below.split("/")[0] if found and f"{above}/".lstrip("/") not in held else None
 
 
 def imported_from_outside(room: Room, sides: Layout, name: str) -> bool:

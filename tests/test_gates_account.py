@@ -19,7 +19,7 @@ TOLD: list[dict[str, Any]] = [
     {"t": "test", "n": 0, "raised": {}, "reports": [["call", "passed", "", ""]], "swapped": False},
     {"t": "mark", "event": "gc.get_objects", "path": "a.py", "line": 3},
     {"t": "test", "n": 1, "raised": {"call": "E"}, "reports": [["call", "failed", "m", "t"]], "swapped": False},
-    {"t": "end", "exit": 1, "patched": [], "changed": [], "ran": [["a.py", 3]]},
+    {"t": "end", "exit": 1, "patched": [], "changed": [], "strange": [], "ran": [["a.py", 3]]},
 ]
 
 

@@ -37,7 +37,8 @@ def lab(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
 
 
 def judge(lab: Lab, cheat: Cheat) -> dict[str, GateResult]:
-    room = lab.candidate(cheat.changes, REQUIRED, links=cheat.links)
+    wanted = Rules(must_pass=cheat.must_pass) if cheat.must_pass else REQUIRED
+    room = lab.candidate(cheat.changes, wanted, links=cheat.links)
     script = "check.sh" in cheat.changes
     return {gate.name: run(gate, room) for gate in (INTEGRITY, SCRIPT if script else TESTS)}
 
@@ -67,7 +68,7 @@ def test_a_cheat_that_acts_while_it_is_run_is_named_and_never_green(lab: Lab, na
 
 
 def test_the_corpus_is_whole() -> None:
-    assert len(CORPUS) >= 51
+    assert len(CORPUS) >= 71
     assert sum(cheat.origin == "study" for cheat in CORPUS.values()) == 16
     assert len({cheat.what for cheat in CORPUS.values()}) == len(CORPUS)
 
@@ -82,14 +83,19 @@ def test_what_base_protects_is_base_s_own_while_the_tests_run(lab: Lab) -> None:
     }
     together["tests/test_pkg.py"] = READ["08-weakened"].files["tests/test_pkg.py"]
     tests = run(TESTS, lab.candidate(together, REQUIRED))
-    assert [(f.id, f.message) for f in tests.failures] == [("required: tests/test_pkg.py::test_last", "assert 1 == 2")]
-    assert tests.passed == ("tests/test_about.py::test_about", "tests/test_pkg.py::test_first")
+    assert {(f.id, f.message) for f in tests.failures} == {
+        ("required: tests/test_pkg.py::test_last", "assert 1 == 2"),
+        ("required: tests/test_cases.py::Cases::test_end", "AssertionError: 1 != 2"),
+    }
+    assert tests.passed == (
+        *("tests/test_about.py::test_about", "tests/test_cases.py::Cases::test_begin", "tests/test_pkg.py::test_first"),
+    )
 
 
 def test_links_in_the_place_of_tests_are_not_followed(lab: Lab) -> None:
     cheat = CORPUS["33-linked"]
     results = {gate.name: run(gate, lab.candidate(cheat.changes, REQUIRED, links=cheat.links)) for gate in (TESTS,)}
-    assert [f.message for f in results["tests"].failures] == ["assert 1 == 2"]
+    assert {f.message for f in results["tests"].failures} == {"assert 1 == 2", "AssertionError: 1 != 2"}
 
 
 def test_a_full_disk_is_an_error_of_the_run_and_no_crash(lab: Lab) -> None:
@@ -114,6 +120,8 @@ def test_the_honest_way_is_green(lab: Lab) -> None:
     assert green(lab, {name: result for name, result in results.items() if name != "script"}), results
     assert set(results["tests"].passed) == {
         "tests/test_about.py::test_about",
+        "tests/test_cases.py::Cases::test_begin",
+        "tests/test_cases.py::Cases::test_end",
         "tests/test_pkg.py::test_first",
         "tests/test_pkg.py::test_last",
         "tests/test_more.py::test_one",

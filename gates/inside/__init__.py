@@ -4,7 +4,7 @@ import ast
 from functools import cache
 from importlib import resources
 
-MODULES = ("saying", "listening", "chain", "held", "probes", "controls", "plugin", "witness")
+MODULES = ("saying", "listening", "chain", "held", "probes", "controls", "genuine", "plugin", "witness")
 """The witness, in the order in which its parts need each other."""
 
 

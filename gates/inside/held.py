@@ -37,6 +37,11 @@ def state_of(path: str) -> tuple[int, ...]:
     return seen.st_dev, seen.st_ino, seen.st_ctime_ns, seen.st_size
 
 
+def nodes_of(files: dict[str, tuple[int, ...]]) -> frozenset[tuple[int, ...]]:
+    """Device and inode of each module of tests: it is the same file by whatever name and way."""
+    return frozenset(state[:2] for path, state in files.items() if state and TEST_MODULE(path))
+
+
 def changed(files: dict[str, tuple[int, ...]]) -> list[str]:
     """Those that are no more what they were."""
     return sorted(path for path, was in files.items() if state_of(f"{HERE[0]}{path}") != was)

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import operator
 import random
+import unittest
 from typing import Any
 
 from gates.inside.chain import Watch
 from gates.inside.controls import code_of, double, is_required
+from gates.inside.genuine import Texts, machinery, of_the_tree, overhear
 from gates.inside.saying import FILE, plain
 
 CHUNK = 500
 """Node ids in one record."""
 DRAWN = 8
 """Tests that are controlled besides the required ones, drawn by lot."""
+LOOKED_UP = 20
+"""Files of tests whose first test is compared with what is written there; always the same ones, as at base."""
 HOOKS = (
     *("pytest_runtest_protocol", "pytest_runtest_setup", "pytest_runtest_call", "pytest_runtest_teardown"),
     *("pytest_pyfunc_call", "pytest_runtest_makereport", "pytest_runtest_logreport", "pytest_sessionfinish"),
@@ -20,10 +25,16 @@ HOOKS = (
 """What decides how a test comes out, and who is told."""
 
 
-def witness(say: Any, watch: Watch, required: frozenset[str]) -> Any:
-    """The plugin: it changes nothing but that controls are run, and that all tests run in this process."""
+def witness(say: Any, watch: Watch, required: frozenset[str], strange: set[str]) -> Any:
+    """The plugin: it changes nothing but that controls are run, and that all tests run in this process.
+
+    What is found to be odd about the tests themselves is put into `strange`, in words.
+    """
     import pytest
     from _pytest.runner import runtestprotocol
+
+    usual = (pytest.skip.Exception, pytest.xfail.Exception, unittest.SkipTest)
+    names = {kind.__name__ for kind in usual}
 
     draw = random.SystemRandom().sample
     numbers: dict[Any, int] = {}
@@ -34,6 +45,8 @@ def witness(say: Any, watch: Watch, required: frozenset[str]) -> Any:
     raised: dict[str, str] = {}
     reports: list[tuple[str, str, str, str]] = []
     swapped: list[bool] = []
+    classes: dict[Any, Any] = {}
+    texts = Texts()
     state = {"control": False}
 
     def control(item: Any, name: str) -> None:
@@ -47,7 +60,8 @@ def witness(say: Any, watch: Watch, required: frozenset[str]) -> Any:
             said = f"broken: {error!r}"[:300]
         finally:
             state["control"] = False
-        say("control", id=plain(name), state=said)
+        if not said.startswith("broken") or item in asked or item not in chosen:  # a drawn one may be of any kind
+            say("control", id=plain(name), state=said)
 
     class Witness:
         @pytest.hookimpl(tryfirst=True)
@@ -57,6 +71,7 @@ def witness(say: Any, watch: Watch, required: frozenset[str]) -> Any:
                     setattr(config.option, name, off)
 
         def pytest_collectreport(self, report: Any) -> None:
+            watch.loading()
             if report.failed:
                 say("broken", id=plain(report.nodeid), text=plain(str(report.longrepr)))
 
@@ -69,14 +84,21 @@ def witness(say: Any, watch: Watch, required: frozenset[str]) -> Any:
             if session.config.option.collectonly:
                 return
             codes.update((item, code_of(item)) for item in items)
+            classes.update((cls, machinery(cls)) for cls in {getattr(item, "cls", None) for item in items})
+            strange.update(of_the_tree(session.config.pluginmanager))
+            watch.loading()
             watch.look()
             relay = session.config.hook
             hooks[:] = [(impl, impl.function) for name in HOOKS for impl in getattr(relay, name).get_hookimpls()]
-            fit = [item for item in items if not any(item.iter_markers(n) for n in ("xfail", "skip", "skipif"))]
+            fit = [item for item in items if not any(map(item.get_closest_marker, ("xfail", "skip", "skipif")))]
             wanted = [item for item in fit if is_required(item.nodeid, required)][:50]
             fit = [item for item in fit if item not in wanted]
             asked.update(wanted)
             chosen.update(wanted + draw(fit, min(DRAWN, len(fit))))
+            firsts = {str(item.path): item for item in reversed(items) if hasattr(item, "path")}
+            for item in [*wanted, *sorted(firsts.values(), key=items.index)[:LOOKED_UP]]:
+                if not texts.have(item):
+                    strange.add("a test is not the one in its file")
 
         @pytest.hookimpl(hookwrapper=True, tryfirst=True)
         def pytest_runtest_protocol(self, item: Any) -> Any:
@@ -94,19 +116,30 @@ def witness(say: Any, watch: Watch, required: frozenset[str]) -> Any:
 
         @pytest.hookimpl(hookwrapper=True, tryfirst=True)
         def pytest_runtest_setup(self) -> Any:
+            raised.pop("setup", None)
             note("setup", (yield))
 
         @pytest.hookimpl(hookwrapper=True, tryfirst=True)
         def pytest_runtest_call(self, item: Any) -> Any:
             swapped.append(item in codes and code_of(item) is not codes[item])
+            raised.pop("call", None)
+            give_back = overhear(item, heard)
             outcome = yield
+            give_back()
+            cls = getattr(item, "cls", None)
+            swapped.append(cls in classes and not all(map(operator.is_, machinery(cls), classes[cls])))
             if item in asked:
                 watch.look(language=False)
             watch.glance()
             note("call", outcome)
 
+        @pytest.hookimpl(hookwrapper=True, trylast=True)
+        def pytest_pyfunc_call(self) -> Any:  # nothing stands between this and the test
+            note("call", (yield))
+
         @pytest.hookimpl(hookwrapper=True, tryfirst=True)
         def pytest_runtest_teardown(self) -> Any:
+            raised.pop("teardown", None)
             note("teardown", (yield))
 
         def pytest_runtest_logreport(self, report: Any) -> None:
@@ -120,12 +153,14 @@ def witness(say: Any, watch: Watch, required: frozenset[str]) -> Any:
             if not session.config.option.collectonly:
                 control(session, FILE.stem)
 
-    def note(phase: str, outcome: Any) -> None:
+    def heard(kind: type[BaseException], phase: str = "call") -> None:
         if not state["control"]:
-            kind = outcome.excinfo[0] if outcome.excinfo else None
-            raised.pop(phase, None)
-            if kind is not None:
-                raised[phase] = plain(kind.__name__)
+            name = plain(kind.__name__)
+            raised[phase] = name if kind in usual or name not in names else f"{name}, by that name only"
+
+    def note(phase: str, outcome: Any) -> None:
+        if outcome.excinfo:
+            heard(outcome.excinfo[0], phase)
 
     return Witness()
 

@@ -17,7 +17,7 @@ import os
 import sys
 
 from gates.inside.chain import Watch, preload
-from gates.inside.held import changed, held, unread_bytecode
+from gates.inside.held import changed, held, nodes_of, unread_bytecode
 from gates.inside.listening import listen
 from gates.inside.plugin import witness
 from gates.inside.probes import probed
@@ -43,12 +43,14 @@ def main() -> int:
     files = held()
     unread_bytecode(files)
     watch = Watch()
-    plugin = witness(say, watch, frozenset(orders["required"]))
-    listen(say)
+    strange: set[str] = set()
+    plugin = witness(say, watch, frozenset(orders["required"]), strange)
+    listen(say, nodes_of(files))
     say("hello", pytest=str(pytest.__version__))
     code = int(pytest.main(sys.argv[1:], plugins=[plugin]))
     watch.look()
-    say("end", exit=code, patched=sorted(watch.replaced)[:50], changed=changed(files)[:50], ran=sorted(ran))
+    odd = {"patched": sorted(watch.replaced)[:50], "changed": changed(files)[:50], "strange": sorted(strange)[:50]}
+    say("end", exit=code, ran=sorted(ran), **odd)
     return code
 
 

@@ -125,8 +125,10 @@ def weigh(run: Run, candidate: CandidateMade, text: str) -> Generator[Event, Non
 
 
 def judged(goal: Goal, said: Iterable[CriterionJudged]) -> tuple[CriterionJudged, ...]:
-    """A row for each criterion of the goal, and for no other; what the checker left out it could not verify."""
-    known = {row.id: row for row in said}
+    """A row for each criterion of the goal, and for no other; what the checker left out it could not verify. Of
+    several on one criterion the worst counts."""
+    ranks = {"met": 0, "not_verifiable": 1, "not_met": 2}
+    known = {row.id: row for row in sorted(said, key=lambda row: ranks[row.state])}
     silent = "the checker said nothing about it"
     return tuple(
         known.get(c.id) or CriterionJudged(id=c.id, state="not_verifiable", evidence=silent) for c in goal.criteria

@@ -16,6 +16,7 @@ def room_at(store: Store, base: Base, tree: str, **fields: Any) -> Room:
         paths=store.paths,
         compose=store.compose,
         entries=store.entries,
+        link=store.link,
         **fields,
     )
 

@@ -185,6 +185,13 @@ class Store:
             return None
         return self._objects.blob(entry.id, cap)
 
+    def link(self, tree: str, path: str) -> str | None:
+        """What the symbolic link `path` says; None when there is none."""
+        entry = self._objects.listing(_id(tree)).get(path)
+        if entry is None or entry.mode != "120000":
+            return None
+        return self._objects.blob(entry.id, MEBI).decode(errors="surrogateescape")
+
     def paths(self, tree: str) -> tuple[str, ...]:
         """Every path of `tree`: files, links and submodules."""
         return tuple(self._objects.listing(_id(tree)))

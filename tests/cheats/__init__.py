@@ -19,6 +19,8 @@ class Cheat(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     deleted: tuple[str, ...] = ()
     links: dict[str, str] = {}
     run: bool = False
+    must_pass: tuple[str, ...] = ()
+    """Those of base's required tests that it makes look green; none are all."""
 
     @property
     def changes(self) -> dict[str, str | None]:
