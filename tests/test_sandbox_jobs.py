@@ -1,11 +1,15 @@
 """Background processes: they outlive commands, keep what they print, and nothing else profits from them."""
 
+import os
+import signal
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from sandboxes.base import FileRefused, Process, Progress, Resources, Sandbox, SandboxGone
+from sandboxes.docker import DockerEngine
 from tests.sandbox_support import Opener, processes
 
 pytest_plugins = ("tests.sandbox_fixtures",)
@@ -136,3 +140,46 @@ def test_the_directory_of_a_shell_is_kept_for_who_wants_it(box: Sandbox) -> None
         assert box.run(f"cd /w; {trick}", cwd=None).cwd.startswith("/")
     assert box.run("pwd", cwd=None).exit_code == 0
     assert box.run("cd /w", cwd=None).cwd == "/w"
+
+
+REACH = """
+import ctypes, os, time
+libc = ctypes.CDLL(None, use_errno=True)
+def attempt(what):
+    try:
+        return f"reached {what()!r}"
+    except OSError as error:
+        return error.strerror
+def ptrace(pid):
+    if libc.ptrace(16, pid, 0, 0):  # PTRACE_ATTACH
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+me, seen = os.getpid(), set()
+while len(seen) < 2:
+    seen |= {int(name) for name in os.listdir("/proc") if name.isdigit() and int(name) != me}
+for pid in sorted(seen):
+    for what in (
+        lambda: os.kill(pid, 9), lambda: ptrace(pid), lambda: os.listdir(f"/proc/{pid}/fd"),
+        lambda: open(f"/proc/{pid}/mem", "r+b"), lambda: open(f"/proc/{pid}/environ", "rb").read(),
+    ):
+        print(pid, attempt(what))
+"""
+
+
+def test_the_fork_that_waits_for_the_next_command_is_out_of_reach(box: Sandbox) -> None:
+    told, printed = ended(box.start(["python3", "-c", REACH]))
+    assert told.exit_code == 0, printed
+    rows = [line.partition(" ") for line in printed.decode().splitlines()]
+    assert len({pid for pid, _, _ in rows}) == 2, "PID 1 and the one that stands by"
+    assert {said for _, _, said in rows} <= {"Operation not permitted", "Permission denied"}, printed
+    assert box.run("echo next").stdout == b"next\n"
+
+
+def test_the_death_of_the_fork_that_waits_is_made_good(box: Sandbox, docker_engine: DockerEngine) -> None:
+    titles = docker_engine.client.top(box.id)
+    column = titles["Titles"].index("PID")
+    first, waiting = sorted(int(row[column]) for row in titles["Processes"])
+    os.kill(waiting, signal.SIGKILL)
+    until(lambda: not Path(f"/proc/{waiting}").exists())
+    for number in range(3):
+        assert box.run(f"echo {number}").stdout == f"{number}\n".encode()
+    assert Path(f"/proc/{first}").exists()

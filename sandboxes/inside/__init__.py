@@ -7,7 +7,7 @@ them as an argument and no image has to be prepared for them.
 from functools import cache
 from importlib import resources
 
-MODULES = ("wire", "output", "files", "counters", "disk", "jobs", "pump", "runner")
+MODULES = ("wire", "output", "files", "agent", "counters", "disk", "jobs", "pump", "runner")
 """In the order in which they import each other."""
 
 LOADER = """\

@@ -7,7 +7,6 @@ end of its input means that the harness is gone: this process ends, and the kern
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import select
 import signal
@@ -15,21 +14,20 @@ import sys
 import time
 from collections.abc import Callable
 
+from sandboxes.inside.agent import Agent
 from sandboxes.inside.counters import Counters
 from sandboxes.inside.disk import Watch, reading_as
-from sandboxes.inside.files import Refused, empty, read_file, write_file
+from sandboxes.inside.files import empty, read_file, write_file
 from sandboxes.inside.jobs import MOST, Job, Jobs
 from sandboxes.inside.output import Output, Spills
 from sandboxes.inside.pump import DEATH, Pump
-from sandboxes.inside.wire import BODY_LIMIT, TYPE_CHECKING, Closed, Link, send
+from sandboxes.inside.wire import BODY_LIMIT, TYPE_CHECKING, Closed, Link
 
 if TYPE_CHECKING:
     from typing import Any
 
 CWD_BYTES = 1_000
 """The longest directory that is kept from one command to the next."""
-TRAP = "trap 'pwd -P >&9' EXIT; "
-"""On the command's own first line, so that the numbers of its lines stay what they are."""
 GREETING = 60
 """Seconds within which the harness has to say hello."""
 FILE_SECONDS = 60.0
@@ -40,9 +38,9 @@ class Runner:
     """What the harness said in its hello, and the work it asks for afterwards, one piece at a time."""
 
     def __init__(self, link: Link, hello: dict[str, Any]) -> None:
-        self.link, self.uid, self.gid = link, hello["uid"], hello["gid"]
-        self.env: dict[str, str] = {"PATH": os.environ.get("PATH", os.defpath), **hello["env"]}
-        self.shell = "/bin/bash" if os.access("/bin/bash", os.X_OK) else "/bin/sh"
+        self.link, self.uid = link, hello["uid"]
+        env = {"PATH": os.environ.get("PATH", os.defpath), **hello["env"]}
+        self.agent = Agent(hello["uid"], hello["gid"], env, hello["workspace"])
         self.spills, self.counters = Spills(hello["spill"]), Counters()
         self.home = self.cwd = hello["workspace"]
         self.watch = Watch(self.home, *hello["disk"]) if hello["disk"] else None
@@ -56,6 +54,7 @@ class Runner:
 
     def serve(self) -> None:
         while True:
+            self.agent.stand_by()
             request, body = self.next()
             op = request["op"]
             if op == "interrupt":  # one that came too late
@@ -97,40 +96,33 @@ class Runner:
                 pid, status = os.waitpid(-1, os.WNOHANG)
                 if pid == 0:
                     return
+                self.agent.ended(pid)
                 self.jobs.reaped(pid, status)
 
     def run(self, request: dict[str, Any], body: bytes) -> tuple[dict[str, Any], bytes]:
         """One command, from its start to the death of all it started."""
         before = self.counters.read()
-        stdout = stderr = Output(request["cap"], self.spills)
-        read, write = os.pipe()
-        outputs, ends = {read: stdout}, [write]
-        if not request["merge"]:
-            read, write = os.pipe()
-            stderr = outputs[read] = Output(request["cap"], self.spills)
-            ends.append(write)
-        notes = Output(request.get("report", 0), self.spills)
-        channel = []
-        if request.get("report"):  # one way, and nobody but us can read it or take back what was written
-            read, write = os.pipe()
-            outputs[read] = notes
-            channel.append(write)
-        stdin, feed = os.pipe() if body else (os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC), None)
-        told, tell = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         began = time.monotonic()
-        main = self.start(request, (stdin, ends[0], ends[-1], *channel), tell)
-        for end in (stdin, *ends, *channel, tell):
-            os.close(end)
+        merge, reports = request["merge"], bool(request.get("report"))
+        command = self.agent.launch(self.wanted(request), merge=merge, notes=reports, feed=bool(body))
+        stdout = stderr = Output(request["cap"], self.spills)
+        notes = Output(request.get("report", 0), self.spills)
+        outputs = {command.out: stdout}
+        if command.err is not None:
+            stderr = outputs[command.err] = Output(request["cap"], self.spills)
+        if command.notes is not None:
+            outputs[command.notes] = notes
         if self.watch:
             with reading_as(self.uid):
                 self.watch.begin()
-        pump = Pump(self.link, self.jobs, self.wake, request["id"], main, outputs, self.disk if self.watch else None)
-        if feed is not None:
-            pump.give(feed, body)
+        watch = self.disk if self.watch else None
+        pump = Pump(self.link, self.jobs, self.wake, request["id"], command.pid, outputs, watch)
+        if command.feed is not None:
+            pump.give(command.feed, body)
         timed_out = pump.until_exit(began + request["timeout"])
         micros = int((time.monotonic() - began) * 1e6)
         stuck = not pump.finish()
-        self.follow(told)
+        self.follow(command.told)
         code = exit_code(signal.SIGKILL if pump.status is None else pump.status)
         after = self.counters.read()
         oom = after["oom"] > before["oom"] if "oom" in after and "oom" in before else code == 137 and not pump.killed
@@ -144,6 +136,10 @@ class Runner:
             "disk": pump.full, "spill": stdout.number or stderr.number, "stuck": stuck,
             "report": len(said), "lost": notes.total - len(said), "cwd": self.cwd if request["cwd"] is None else "",
         }, out + err + said  # fmt: skip
+
+    def wanted(self, request: dict[str, Any]) -> dict[str, Any]:
+        """What of a request the fork has to know."""
+        return {"argv": request["argv"], "cwd": request["cwd"], "env": request["env"], "last": self.cwd}
 
     def disk(self) -> tuple[bool, float]:
         """Whether the workspace has outgrown its limit, and in how many seconds to look again."""
@@ -165,12 +161,9 @@ class Runner:
         if len(self.jobs.known) >= MOST:
             why = f"there are {MOST} background processes already"
             return {"re": "refused", "id": request["id"], "why": why, "stuck": False}, b""
-        read, write = os.pipe2(os.O_CLOEXEC)
-        null = os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC)
-        main = self.start(request, (null, write, write), None)
-        os.close(null)
-        os.close(write)
-        return told_of(request["id"], self.jobs.add(main, read), 0)
+        command = self.agent.launch(self.wanted(request), merge=True, notes=False, feed=False)
+        os.close(command.told)
+        return told_of(request["id"], self.jobs.add(command.pid, command.out), 0)
 
     def attend(self, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
         """What a job has printed since the last time, and whether it runs; for `kill` once it is dead."""
@@ -190,48 +183,12 @@ class Runner:
         """Kill the background jobs too, and empty what is writable besides the workspace."""
         self.jobs.known.clear()
         self.cwd = self.home
-        return self.apart(number, empty, ["/tmp", "/dev/shm", self.env["HOME"]])  # noqa: S108 - the container's own
-
-    def start(self, request: dict[str, Any], ends: tuple[int, ...], tell: int | None) -> int:
-        """Fork the command, `ends` as its descriptors from 0 on; what keeps it from starting is printed.
-
-        A shell that goes on where the last one stopped says on `tell` where it stops itself.
-        """
-        pid = os.fork()
-        if pid:
-            return pid
-        place, missing = "sandbox", 126
-        try:
-            for number, end in enumerate(ends):
-                os.dup2(end, number)
-            self.become_agent()
-            argv, place = request["argv"], request["cwd"]
-            if place is None:
-                place = self.cwd if os.access(self.cwd, os.X_OK) else self.home
-                if tell is not None and isinstance(argv, str):
-                    os.dup2(tell, 9)
-                    os.set_inheritable(9, True)  # dup2 changes nothing of a descriptor that is 9 already
-                    argv = TRAP + argv
-            os.chdir(place)
-            argv = [self.shell, "-c", argv] if isinstance(argv, str) else argv
-            place, missing = argv[0], 127
-            os.execvpe(argv[0], argv, {**self.env, **request["env"]})  # noqa: S606
-        except OSError as error:
-            os.write(2, os.fsencode(f"{place}: {error.strerror}\n"))
-            os._exit(missing if error.errno == errno.ENOENT else 126)
-        except BaseException as error:
-            os.write(2, os.fsencode(f"{place}: {error}\n"))
-        os._exit(126)
+        return self.apart(number, empty, ["/tmp", "/dev/shm", self.agent.env["HOME"]])  # noqa: S108 - the container's own
 
     def apart(self, number: int, work: Callable[..., bytes], *given: Any) -> tuple[dict[str, Any], bytes]:
         """Run `work` in a child that has become the agent; its answer comes back through a pipe."""
         read, write = os.pipe()
-        main = os.fork()
-        if main == 0:
-            with contextlib.suppress(BaseException):
-                self.become_agent()
-                send(write, attempt(work, *given))
-            os._exit(0)
+        main = self.agent.work(write, work, *given)
         os.close(write)
         answer = Output(BODY_LIMIT, self.spills)
         pump = Pump(self.link, self.jobs, self.wake, number, main, {read: answer})
@@ -242,34 +199,6 @@ class Runner:
             return {"re": "data", "id": number, "stuck": stuck}, data[1:]
         why = data[1:].decode("utf-8", "replace")[:500] if data[:1] == b"-" else "it could not be finished"
         return {"re": "refused", "id": number, "why": why, "stuck": stuck}, b""
-
-    def become_agent(self) -> None:
-        """In a forked child: a session of its own, no root, no capability."""
-        os.setsid()
-        signal.set_wakeup_fd(-1)
-        for number in (signal.SIGCHLD, signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT):
-            signal.signal(number, signal.SIG_DFL)
-        # When memory runs out, in here or on the whole machine, the command goes before anything else.
-        with contextlib.suppress(OSError):
-            file = os.open("/proc/self/oom_score_adj", os.O_WRONLY)
-            os.write(file, b"1000")
-            os.close(file)
-        os.umask(0o022)
-        os.setgroups([])
-        os.setresgid(self.gid, self.gid, self.gid)
-        os.setresuid(self.uid, self.uid, self.uid)
-
-
-def attempt(work: Callable[..., bytes], *given: Any) -> bytes:
-    """The answer of `work` after a `+`, or why there is none after a `-`."""
-    try:
-        return b"+" + work(*given)
-    except OSError as error:
-        return b"-" + os.fsencode(error.strerror or str(error))
-    except (Refused, ValueError) as error:
-        return b"-" + os.fsencode(str(error))
-    except MemoryError:
-        return b"-there is not enough memory"
 
 
 def exit_code(status: int) -> int:
