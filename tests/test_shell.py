@@ -26,6 +26,39 @@ def typed(house: House, *args: str) -> Iterator[Terminal]:
         terminal.close()
 
 
+def from_the_screen(house: House) -> None:
+    """`e` lends the whole terminal to the shell, and what is pressed for that one never ends the screen."""
+    screen = Terminal(house.home, "last", NO_COLOR="")
+    try:
+        screen.until("making")
+        screen.until("Shell")
+        screen.settle()
+        since = len(screen.written)
+        screen.type(b"e")
+        screen.until("read-only]", since)
+        assert b"\x1b[?1049l" in screen.written[since:]
+        screen.send("ls httprange; echo li''sted\r", "listed")
+        assert b"parse.py" in screen.written[since:]
+        screen.resize(90, 30)
+        screen.send("until stty size | grep '^30 90'; do sleep 0.1; done\r", "30 90\r\n")
+        screen.send("sh -c \"echo aw''ake; exec sleep 100\"\r", "awake")
+        screen.send("\x03", "read-only]")
+        screen.send("exit 7\r", "exit code 7; Enter goes back")
+        screen.settle()
+        screen.send("\x03", "^C")  # the kernel sends it to everybody at this terminal
+        since = len(screen.written)
+        screen.type(b"\x04")
+        screen.until("\x1b[?1049h", since)
+        screen.until("Transcript", since)
+        screen.settle()
+        screen.send("3", "GATE")
+        screen.settle()
+        screen.type(b"q")
+        assert screen.end() == 0
+    finally:
+        screen.close()
+
+
 def test_a_person_looks_into_a_run_and_it_is_on_the_record(house: House, play: Play) -> None:
     looked, arrived = threading.Event(), threading.Event()
 
@@ -54,6 +87,7 @@ def test_a_person_looks_into_a_run_and_it_is_on_the_record(house: House, play: P
             terminal.send("\x03", "read-only]")  # Ctrl-C ends the command in there, not the session
             terminal.send("exit 7\r", "exit")
             assert terminal.end() == 7
+        from_the_screen(house)
         with typed(house, "last", "--write") as terminal:
             terminal.until("read-write]")
             terminal.send("echo from a person > person.txt; echo do''ne\r", "done")
@@ -72,9 +106,9 @@ def test_a_person_looks_into_a_run_and_it_is_on_the_record(house: House, play: P
     events = [record.event for record in house.records()]
     maker = next(e.sandbox for e in events if isinstance(e, SandboxOpened) and e.purpose == "maker")
     opened = [event for event in events if isinstance(event, ShellOpened)]
-    assert [(event.sandbox, event.writable) for event in opened] == [(maker, False), (maker, True)]
+    assert [(event.sandbox, event.writable) for event in opened] == [(maker, False), (maker, False), (maker, True)]
     assert all(event.principal for event in opened)
-    assert len([e for e in events if isinstance(e, ShellClosed) and e.micros > 0]) == 1  # the other one was killed
+    assert len([e for e in events if isinstance(e, ShellClosed) and e.micros > 0]) == 2  # the other one was killed
     candidate = next(event for event in events if isinstance(event, CandidateMade))
     assert "person.txt" in candidate.paths
     assert git(house.repo, "status", "--porcelain") == ""

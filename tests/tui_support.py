@@ -190,7 +190,8 @@ def text(app: Loopwright) -> str:
 
 async def until(pilot: Pilot[None], holds: Callable[[], Any]) -> None:
     """Wait until something holds; fail with what is on the screen when it never does."""
-    for _ in range(400):
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
         await pilot.pause(0.025)
         laid_out = pilot.app.screen._compositor.size == pilot.app.size  # a screen that was pushed just now is not
         if laid_out and holds():

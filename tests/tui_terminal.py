@@ -21,12 +21,18 @@ class Terminal:
     """`loopwright tui` on a pseudo-terminal; every byte that it writes is kept."""
 
     def __init__(
-        self, home: Path, *args: str, size: tuple[int, int] = (120, 40), command: str = "tui", **environ: str
+        self,
+        home: Path,
+        *args: str,
+        size: tuple[int, int] = (120, 40),
+        command: str = "tui",
+        program: str = "",
+        **environ: str,
     ) -> None:
         self._master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", size[1], size[0], 0, 0))
         self.process = subprocess.Popen(
-            [LOOPWRIGHT, command, *args],
+            [program, *args] if program else [LOOPWRIGHT, command, *args],
             env={name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
             | {"TERM": "xterm-256color", "COLORTERM": "truecolor", "LOOPWRIGHT_HOME": str(home)}
             | environ,
@@ -34,6 +40,7 @@ class Terminal:
             stdout=slave,
             stderr=slave,
             start_new_session=True,
+            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # a terminal that is its own, as a person's is
         )
         os.close(slave)
         self.written = b""

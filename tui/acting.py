@@ -37,7 +37,8 @@ def applies(act: str, card: Card | None) -> bool:
         case "undo":
             return card.word == "stopping"
         case "resume":
-            return not card.live and card.word not in ("succeeded", "already_satisfied") and not card.asks
+            over = not card.asks or card.since <= time.time_ns() // 1000  # a question that has expired is denied
+            return not card.live and card.word not in ("succeeded", "already_satisfied") and over
         case "fork":
             return card.iteration > 0
         case "pr":
@@ -162,8 +163,12 @@ def _open(app: Desk, card: Card) -> None:
     proven = card.word in ("succeeded", "already_satisfied")
 
     def look() -> None:
-        made = (record.event for record in app.journal.read_back(card.run))
-        link = next((event.url for event in made if isinstance(event, PullRequestMade)), "")
+        try:
+            made = (record.event for record in app.journal.read_back(card.run))
+            link = next((event.url for event in made if isinstance(event, PullRequestMade)), "")
+        except JournalError as error:
+            app.call_from_thread(app.say, str(error), bad=True)
+            return
         opened = program.say("open", card.run, *(() if proven else ("--unproven",)))
         report = program.say("show", card.run)
         rows = _rows("\n".join(filter(None, (link, opened.text, "", report.text))))

@@ -5,12 +5,13 @@ import gc
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any, ClassVar, cast
 
 from textual.binding import Binding, BindingType
+from textual.dom import DOMNode
 from textual.screen import Screen
 from textual.widget import Widget
 
@@ -19,7 +20,7 @@ from tui import acting, inputs, keys, notify
 from tui.card import Card
 from tui.desk import Desk
 from tui.screens import Entry, FleetScreen, JumpScreen, NewRun, Palette, Reader, RunScreen
-from tui.screens.shared import OpenRun, target
+from tui.screens.shared import TIGHT, OpenRun, target, told
 from tui.settings import Settings, checked
 from tui.theme import THEMES
 
@@ -34,9 +35,12 @@ class Loopwright(Desk):
     TITLE = "loopwright"
     ENABLE_COMMAND_PALETTE = False
     PAUSE_GC_ON_SCROLL = True
+    HORIZONTAL_BREAKPOINTS = [(0, "-slim"), (40, "-wide")]  # noqa: RUF012 - as Textual declares it
+    VERTICAL_BREAKPOINTS = [(0, "-tight"), (TIGHT, "-roomy")]  # noqa: RUF012 - as Textual declares it
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("q", "quit", "Quit", id="quit"),
         Binding("ctrl+c", "quit", "Quit", show=False, priority=True, id="quit.now"),
+        Binding("ctrl+z", "suspend_process", "To the background", show=False, priority=True, id="suspend"),
         Binding("ctrl+p,colon", "palette", "Palette", show=False, id="palette"),
         Binding("ctrl+o", "jump", "Jump", show=False, id="jump"),
         Binding("T", "theme", "Theme", show=False, id="theme"),
@@ -82,6 +86,15 @@ class Loopwright(Desk):
     def fleet(self) -> FleetScreen:
         """The screen beneath all others."""
         return cast(FleetScreen, self.screen_stack[0])
+
+    async def run_action(
+        self, action: Any, default_namespace: DOMNode | None = None, namespaces: Mapping[str, DOMNode] | None = None
+    ) -> bool:
+        """Do what a key stands for. A journal that cannot be read now is said, and nobody is thrown out for it."""
+        with told(self):
+            if not await super().run_action(action, default_namespace, namespaces):
+                return False
+        return True
 
     def open_run(self, run: str) -> None:
         """Show one run; say why when it cannot be read."""

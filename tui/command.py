@@ -109,6 +109,7 @@ def tui(run: str | None, theme: str | None, plain: bool) -> None:
         first = journal.resolve(run) if run else None
         gc.disable()  # until the screen stands: all that is made for it stays
         from tui.app import Loopwright
+        from tui.leave import at_hangup
         from tui.settings import SettingsError, read
 
         try:
@@ -116,6 +117,7 @@ def tui(run: str | None, theme: str | None, plain: bool) -> None:
             app = Loopwright(journal, first, settings=settings)
         except SettingsError as error:
             raise Unusable(error.what, error.why, error.fix) from error
+        at_hangup()
         app.run()
         if app.return_code:
             raise click.exceptions.Exit(app.return_code)

@@ -1,9 +1,12 @@
 """Calling the `loopwright` command from the screen: what it prints, or a run of its own in the background."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -64,11 +67,24 @@ def _plain() -> dict[str, str]:
 
 def borrow(app: "App[Any]", *args: str) -> None:
     """Give the terminal to a command that needs one (an editor, a shell), and take it back when it has ended."""
-    with app.suspend():
+    with app.suspend(), _only_theirs():
         done = subprocess.run(command(*args), check=False)
         if done.returncode:
-            input(f"\nexit code {done.returncode}; Enter goes back ")
+            with suppress(EOFError):  # Ctrl-D goes back, too
+                input(f"\nexit code {done.returncode}; Enter goes back ")
     app.refresh(layout=True)
+
+
+@contextmanager
+def _only_theirs() -> Iterator[None]:
+    """Ctrl-C is meant for the command that has the terminal, though the kernel sends it to this process as well. A
+    handler, and not "ignore": that the command would inherit."""
+    before = [(number, signal.signal(number, lambda *_: None)) for number in (signal.SIGINT, signal.SIGQUIT)]
+    try:
+        yield
+    finally:
+        for number, handler in before:
+            signal.signal(number, handler)
 
 
 def printed(log: Path, most: int = 20_000) -> str:

@@ -1,6 +1,6 @@
 """Text in terminal cells: spans with a tone, cut, aligned and wrapped to a width. Nothing here parses markup."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import msgspec
 from rich.cells import cell_len, chop_cells, set_cell_size
@@ -44,19 +44,25 @@ def draw(item: Item, width: int) -> tuple[Line, ...]:
     mark: Line = ((set_cell_size(item.mark, MARK), item.mark_tone),)
     right: Line = ((f"  {item.right}", "dim"),) if item.right else ()
     if item.line:
-        return (spread((*mark, *item.line), right, width),)
+        return (spread((*mark, *item.line), right if cells(right) * 3 <= width else (), width),)
     first, *rest = _rows(item, width)
     head: Line = ((" " * item.indent, "plain"), *mark, (first, item.tone))
-    lead = " " * (item.indent + MARK + item.hang)
+    lead = " " * (item.indent + MARK + _hang(item, width))
     return (spread(head, right, width) if right else head, *(((lead, "plain"), (row, item.tone)) for row in rest))
 
 
 def _rows(item: Item, width: int) -> list[str]:
     room = width - item.indent - MARK - (len(item.right) + 2 if item.right else 0)
     rows = wrap(item.text, room)
-    if len(rows) == 1 or not item.hang:
+    hang = _hang(item, width)
+    if len(rows) == 1 or not hang:
         return rows
-    return [rows[0], *wrap(item.text[len(rows[0]) :].lstrip(), room - item.hang)]
+    return [rows[0], *wrap(item.text[len(rows[0]) :].lstrip(), room - hang)]
+
+
+def _hang(item: Item, width: int) -> int:
+    """Where most of a narrow row would be empty, nothing hangs."""
+    return item.hang if item.hang * 2 <= width else 0
 
 
 def one_line(text: str) -> str:
@@ -76,6 +82,8 @@ def cut(text: str, width: int) -> str:
     """`text` in at most `width` cells, with an ellipsis where something is missing."""
     if cell_len(text) <= width:
         return text
+    if cell_len(text.rstrip()) <= width:
+        return set_cell_size(text, max(width, 0))
     return set_cell_size(text, width - 1).rstrip() + "…" if width > 0 else ""
 
 
@@ -121,6 +129,20 @@ def spread(left: Line, right: Line, width: int) -> Line:
     """`left` and `right` at the two ends of a row; what does not fit is cut from `left`."""
     room = width - cells(right)
     return trim((*trim(left, room), *right), width) if room > 0 else trim(right, width)
+
+
+def opening(body: Sequence[Line], foot: Sequence[Line], room: int, at: int, brief: Line = ()) -> tuple[list[Line], int]:
+    """What is seen in `room` rows of a text that may be longer, from its row `at` on, and `foot` below it; and `at`, as
+    far as it can be. Where `foot` would leave no room for the text it scrolls with it, and `brief` stands below."""
+    if len(body) + len(foot) <= room:
+        return [*body, *foot], 0
+    if len(foot) + 3 > room:
+        body, foot = [*body, *foot], (brief,) if brief else ()
+    shown = max(room - len(foot) - 1, 1)
+    at = max(0, min(at, len(body) - shown))
+    below = len(body) - at - shown
+    words = "  ".join(f"{sign} {count} more" for sign, count in (("↑", at), ("↓", below)) if count)
+    return [*body[at : at + shown], ((words, "key"),), *foot][: max(room, 1)], at
 
 
 def wrap(text: str, width: int) -> list[str]:

@@ -56,6 +56,7 @@ class Database:
     def reading(self) -> Iterator[sqlite3.Connection]:
         """A connection to read from; to be held for one statement or one snapshot, not for a consumer's pace."""
         with explained(self.path):
+            self._check_place()
             with self._pool_lock:
                 db = self._readers.pop() if self._readers else None
             db = db or self._connect()
@@ -75,7 +76,8 @@ class Database:
             self._readers.clear()
 
     def _check_place(self) -> None:
-        """SQLite goes on writing to a file that was deleted under it: nothing of that would outlive the process."""
+        """SQLite goes on with a file that was deleted under it: nothing that is written there would outlive the
+        process, and what is read there is no longer what others write."""
         try:
             found = self.path.stat()
         except FileNotFoundError:

@@ -10,7 +10,8 @@ from textual.containers import Container
 from textual.screen import ModalScreen
 
 from tui.screens.guard import Guard
-from tui.text import Line, cut, wrap
+from tui.screens.shared import room
+from tui.text import Line, cells, cut, opening, wrap
 from tui.widgets import Bar
 
 
@@ -20,6 +21,8 @@ class Sure(ModalScreen[bool]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("y", "answer(True)", "Yes", id="ask.yes"),
         Binding("n,escape", "answer(False)", "No", id="ask.no"),
+        Binding("down,j", "scroll(1)", "Down", show=False, id="ask.down"),
+        Binding("up,k", "scroll(-1)", "Up", show=False, id="ask.up"),
     ]
 
     def __init__(
@@ -28,10 +31,12 @@ class Sure(ModalScreen[bool]):
         super().__init__(classes="modal")
         self._what, self._about, self._yes, self._no, self._words = what, about, yes, no, words
         self._guard = Guard(clock)
+        self._top = 0
+        self._bar = Bar(self._draw, rows=self._rows)
 
     def compose(self) -> ComposeResult:
         with Container(classes="box"):
-            yield Bar(self._draw, rows=self._rows)
+            yield self._bar
 
     def on_mount(self) -> None:
         self._guard.watch(self)
@@ -40,14 +45,18 @@ class Sure(ModalScreen[bool]):
         return len(self._draw(width))
 
     def _draw(self, width: int) -> Sequence[Line]:
-        return (
-            ((cut(self._what, width), "warn strong"),),
-            ((cut(self._about, width), "strong"),),
-            (),
-            *(((row, "plain"),) for row in wrap(self._words, width)),
-            (),
-            ((" y", "key"), (f" {self._yes}      ", "plain"), ("n", "key"), (f" {self._no}", "plain")),
-        )
+        body: list[Line] = [((cut(self._what, width), "warn strong"),), ((cut(self._about, width), "strong"),), ()]
+        body += (((row, "plain"),) for row in wrap(self._words, width))
+        yes: Line = (" y", "key"), (f" {self._yes}      ", "plain")
+        no: Line = ("n", "key"), (f" {self._no}", "plain")
+        keys = [(*yes, *no)] if cells((*yes, *no)) <= width else [yes, ((" ", "plain"), *no)]
+        shown, self._top = opening(body, [(), *keys], room(self), self._top)
+        return shown
+
+    def action_scroll(self, by: int) -> None:
+        """Read on where not all of it fits."""
+        self._top = max(0, self._top + by)
+        self._bar.refresh(layout=True)
 
     def action_answer(self, yes: bool) -> None:
         """Close with an answer, unless the key came too early to be one."""

@@ -31,6 +31,8 @@ TAIL = 96
 """Events of the preview."""
 TALL = 30
 """Rows of a screen from which there is a preview."""
+NARROW = 40
+"""Cells from which the header has room for the day's cost."""
 MEASURED = 500
 """Rows, from the top, whose contents decide how wide the columns are; those in view count, too."""
 EMPTY = 'No runs yet. Start one with n, or in a repository: loopwright run "what is wanted"'
@@ -53,6 +55,8 @@ class FleetScreen(Screen[None]):
         self._journal, self.fleet = journal, Fleet(journal)
         self._columns = Columns({}, 0)
         self._now = 0
+        self._stale = True
+        """Whether the rows have changed since they were shown."""
         self._state, self._sort, self._words = "all", "inbox", ""
         self._tail: Tail | None = None
         self._rest: Timer | None = None
@@ -81,6 +85,10 @@ class FleetScreen(Screen[None]):
         self.set_focus(self.pane)
         self.set_interval(LOOK, self.look)
 
+    def on_screen_resume(self) -> None:
+        """What has changed behind another screen is there at once."""
+        self.look()
+
     @property
     def target(self) -> Card | None:
         """The run that the keys act on."""
@@ -90,10 +98,11 @@ class FleetScreen(Screen[None]):
         """Read what is new and show it, if this screen is in view."""
         second, trouble, before = self._now // 1_000_000, self.fleet.trouble, self.target
         self._now = time.time_ns() // 1000
-        changed = self.fleet.look([card.run for card in self.pane.seen])
+        self._stale |= self.fleet.look([card.run for card in self.pane.seen])
         if not in_view(self):
             return
-        if changed:
+        if self._stale:
+            self._stale = False
             self._show()
         elif self._now // 1_000_000 != second and any(card.live for card in self.pane.seen):
             self.pane.redraw()
@@ -121,7 +130,8 @@ class FleetScreen(Screen[None]):
         midnight = int(time.mktime((*time.localtime()[:3], 0, 0, 0, 0, 0, -1))) * 1_000_000
         narrowed = [word for word in (self._state, self._words, self._sort) if word not in ("all", "", "inbox")]
         right: Line = ((f" only: {', '.join(narrowed)}  ", "warn"),) if narrowed else ()
-        right = (*right, (today(cards, midnight), "dim"))
+        if width >= NARROW:
+            right = (*right, (today(cards, midnight), "dim"))
         room = width - cells((name,)) - cells(right)
         return (spread((name, *counts(cards, room)), right, width),)
 

@@ -91,7 +91,7 @@ class NewRun(ModalScreen[Wanted | None]):
 
 
 def _label(name: str) -> Callable[[int], Sequence[Line]]:
-    return lambda width: (((name, "dim"),),)
+    return lambda width: (((cut(name, width - 1), "dim"),),)
 
 
 def _number(text: str, *, whole: bool) -> bool:

@@ -14,7 +14,8 @@ from harness.goal import MICRO
 from harness.journal import Journal, JournalError
 from tui.card import Card, clock
 from tui.screens.guard import Guard
-from tui.text import Line, Span, cut, wrap
+from tui.screens.shared import room
+from tui.text import Line, Span, cut, opening, wrap
 from tui.widgets import Ask, Bar
 
 LOOK = 0.25
@@ -40,6 +41,8 @@ class Question(ModalScreen[Answer | None]):
         Binding("d", "answer('deny')", "Deny", id="question.deny"),
         Binding("r", "reply", "Reply in words", id="question.reply"),
         Binding("escape", "later", "Later", id="question.later"),
+        Binding("down,j,pagedown", "scroll(1)", "Down", show=False, id="question.down"),
+        Binding("up,k,pageup", "scroll(-1)", "Up", show=False, id="question.up"),
     ]
 
     def __init__(
@@ -54,6 +57,8 @@ class Question(ModalScreen[Answer | None]):
         self._journal, self._card, self._question, self._asked = journal, card, question, asked
         self._guard = Guard(clock)
         self._now = time.time_ns() // 1000
+        self._top = 0
+        """The first row of a text that is longer than the screen."""
         self._bar = Bar(self._draw, rows=lambda width: len(self._draw(width)))
         self._ask = Ask("reply")
 
@@ -94,21 +99,31 @@ class Question(ModalScreen[Answer | None]):
         then = DEFAULTS.get(asked.default, asked.default)
         waited = f"{clock(self._now - self._asked)} · {clock(left)} left, then it is {then}"
         rows: list[Line] = [((cut(f"{self._card.run} asks", width), "warn strong"),)]
-        rows += [((row, "strong"),) for row in wrap(asked.text, width)]
+        rows += [((row, "strong"),) for row in wrap(asked.text.strip(), width)]
         facts = (("about", asked.kind), ("subject", asked.subject), ("goal", self._card.goal), ("waiting", waited))
         rows.append(())
         for name, text in facts:
             if text:
                 rest = wrap(text, width - LABEL)
-                rows += [
-                    ((f"{name if n == 0 else '':<{LABEL}}", "dim"), (row, "plain")) for n, row in enumerate(rest[:6])
-                ]
-        rows.append(())
+                rows += [((f"{name if n == 0 else '':<{LABEL}}", "dim"), (row, "plain")) for n, row in enumerate(rest)]
+        foot: list[Line] = [()]
         if self.expired:
-            rows.append((("its time is over: it counts as denied", "bad"), ("     esc", "key"), (" close", "plain")))
+            foot.append((("its time is over: it counts as denied", "bad"),))
+            foot.append(((" esc", "key"), (" close: then ", "plain"), ("r", "key"), (" resumes the run", "plain")))
         else:
-            rows += _keys(asked.options, width)
-        return rows
+            foot += _keys(asked.options, width)
+        letters = " ".join(KEYS[name][0] for name in KEYS if name in asked.options)
+        brief: Line = ((f" {'' if self.expired else letters} esc", "key"),)
+        shown, self._top = opening(rows, foot, room(self) - self._ask.opened, self._top, brief)
+        return shown
+
+    def action_scroll(self, by: int) -> None:
+        """Read on in a long question."""
+        self._top = max(0, self._top + by * max(1, room(self) // 3))
+        self._bar.refresh(layout=True)
+
+    def on_resize(self) -> None:
+        self._bar.refresh(layout=True)
 
     def action_answer(self, word: str) -> None:
         """Answer with one of the options, unless the key came too early to be meant."""

@@ -6,6 +6,7 @@ from harness.journal import Journal, JournalError
 from tui import program, search
 from tui.raw import detail
 from tui.screens.reader import Reader
+from tui.screens.shared import told
 from tui.tabs import DiffTab, EventsTab, GatesTab, MemoryTab, TranscriptTab
 from tui.text import Item, Tone
 
@@ -35,7 +36,8 @@ def find(tab: Tab, journal: Journal, run: str, words: str, *, back: bool, end: i
         if seq is None:
             _say(tab, f"no {words!r} {'before' if back else 'after'} this: {'N' if back else 'n'} looks the other way")
             return
-        tab.window.around(seq)
+        with told(tab.app):
+            tab.window.around(seq)
         tab.front.redraw()
 
     tab.run_worker(look, thread=True, exclusive=True, group="find")

@@ -8,10 +8,11 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
 from harness.goal import MICRO
-from harness.journal import Journal, JournalError
+from harness.journal import Journal
 from tui.card import Card, steps
 from tui.replay import SPEEDS, Past
 from tui.screens.run import RunScreen
+from tui.screens.shared import told
 from tui.text import Line, cells
 from tui.widgets import Bar, Keys
 
@@ -74,7 +75,7 @@ class ReplayScreen(RunScreen):
     def seek(self, at: int) -> None:
         """Show the run as it stood at the event `at`."""
         past = self._past
-        try:
+        with told(self.app):
             came = past.seek(at)
             for n in self._begun:
                 window = getattr(self.tabs[n], "window", None)
@@ -84,9 +85,7 @@ class ReplayScreen(RunScreen):
                     self.tabs[n].take(came)
                 else:
                     self.tabs[n].start(past.at, past.at)
-        except JournalError as error:
-            self.app.notify(str(error), severity="error", markup=False)
-        self.refresh_view()
+            self.refresh_view()
         self._header.refresh()
         self._slider.refresh()
 

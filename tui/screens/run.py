@@ -8,11 +8,11 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
-from harness.journal import Journal, JournalError
+from harness.journal import Journal, JournalError, UnknownRun
 from tui.card import Card, note, of_summary, of_view
 from tui.follow import Tail
 from tui.screens import reading
-from tui.screens.shared import ACTS, in_view
+from tui.screens.shared import ACTS, in_view, told
 from tui.table import banner
 from tui.tabs import DiffTab, EventsTab, GatesTab, MemoryTab, TranscriptTab
 from tui.text import Line, Tone, cells, trim
@@ -69,7 +69,7 @@ class RunScreen(Screen[None]):
         self.front = 0
         self._begun = {0}
         """Tabs that have read what they begin with."""
-        self._newest = view.state.seq if view else next(journal.read_back(run)).seq
+        self._newest = view.state.seq if view else _last(journal, run)
         if view is None and self._newest <= AT_ONCE:
             self.view = Tail(journal, run)
         self._card = of_view(self.view) if self.view else of_summary(journal.summary(run))
@@ -110,7 +110,8 @@ class RunScreen(Screen[None]):
         return self._now
 
     def on_mount(self) -> None:
-        self.tabs[0].start(self._newest, self.view.end if self.view else None)
+        with told(self.app):
+            self.tabs[0].start(self._newest, self.view.end if self.view else None)
         self.action_show(0)
         if self.view is None:  # what is on the screen comes first
             self.call_after_refresh(self.run_worker, self._fold, thread=True)
@@ -118,12 +119,18 @@ class RunScreen(Screen[None]):
         self.set_interval(LOOK, self.look)
 
     def _fold(self) -> None:
-        self.app.call_from_thread(self._take, Tail(self.journal, self.run_id))
+        try:
+            tail = Tail(self.journal, self.run_id)
+        except JournalError as error:
+            self._trouble = str(error)
+            self.app.call_from_thread(self._header.refresh)
+        else:
+            self.app.call_from_thread(self._take, tail)
 
     def _take(self, tail: Tail) -> None:
         """The long run has been folded: what came meanwhile is read, too."""
-        tab = self.tabs[0]
-        tab.take(tuple(self.journal.read(self.run_id, self._newest)))
+        with told(self.app):
+            self.tabs[0].take(tuple(self.journal.read(self.run_id, self._newest)))
         self.view = tail
         self.look()
 
@@ -201,11 +208,12 @@ class RunScreen(Screen[None]):
         self.front = n
         for at, tab in enumerate(self.tabs):
             tab.set_class(at == n, "front")
-        if n not in self._begun:
-            self._begun.add(n)
-            self.tabs[n].start(self._at(), self.view.end if self.view else None)
-        if self.view:
-            self.tabs[n].show(self.view)
+        with told(self.app):
+            if n not in self._begun:
+                self.tabs[n].start(self._at(), self.view.end if self.view else None)
+                self._begun.add(n)
+            if self.view:
+                self.tabs[n].show(self.view)
         self.set_focus(self.tabs[n].front)
         self._tabs.refresh()
         self.refresh_bindings()
@@ -283,3 +291,11 @@ class RunScreen(Screen[None]):
     def action_file(self, by: int) -> None:
         """The next file of the diff."""
         self.tabs[1].next_file(by)
+
+
+def _last(journal: Journal, run: str) -> int:
+    """The run's newest event, without folding the others."""
+    record = next(journal.read_back(run), None)
+    if record is None:
+        raise UnknownRun(run)
+    return record.seq

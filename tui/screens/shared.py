@@ -1,11 +1,15 @@
 """What the screens have in common: wishes that the app fulfils, which keys act on a run, whether a screen is seen."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
+from textual.app import App
 from textual.binding import Binding
 from textual.message import Message
 from textual.screen import Screen
 
+from harness.journal import JournalError
 from tui.card import Card
 
 
@@ -30,12 +34,30 @@ ACTS = [
 """What can be done to the run under the cursor or on the screen; the app knows which of it applies."""
 
 
+TIGHT = 14
+"""Rows of a screen below which a question has neither frame nor air around it."""
+
+
+def room(screen: Screen[Any]) -> int:
+    """The rows that a question on `screen` may take."""
+    return screen.size.height - (4 if screen.size.height >= TIGHT else 0)
+
+
 class OpenRun(Message):
     """The reader wants to see a run."""
 
     def __init__(self, run: str) -> None:
         super().__init__()
         self.run = run
+
+
+@contextmanager
+def told(app: App[Any]) -> Iterator[None]:
+    """A journal that cannot be read now is said; it is no reason to lose the screen."""
+    try:
+        yield
+    except JournalError as error:
+        app.notify(str(error), severity="error", markup=False, timeout=8)
 
 
 def in_view(screen: Screen[Any]) -> bool:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from textual import events
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.message import Message
@@ -17,6 +18,12 @@ class Field(Input):
 
     def __init__(self, value: str = "", placeholder: str = "", *, id: str | None = None) -> None:
         super().__init__(clean(value), placeholder=placeholder, select_on_focus=False, compact=True, id=id)
+
+    def _on_paste(self, event: events.Paste) -> None:
+        """All of what was pasted: Textual's own field takes the first line and drops the rest without a word."""
+        event.prevent_default()
+        event.stop()
+        self.replace(self.validate_value(event.text.strip("\r\n")), *self.selection)
 
     def validate_value(self, value: str) -> str:
         """Without control sequences, whatever was pasted."""
