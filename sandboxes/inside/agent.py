@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import json
+import marshal
 import os
 import signal
 from collections.abc import Callable
 
-from sandboxes.inside.files import Refused
+from sandboxes.inside.files import Refused, empty, read_file, write_file
 from sandboxes.inside.wire import TYPE_CHECKING, send
 
 if TYPE_CHECKING:
@@ -21,6 +21,11 @@ if TYPE_CHECKING:
 
 TRAP = "trap 'pwd -P >&9' EXIT; "
 """On the command's own first line, so that the numbers of its lines stay what they are."""
+
+WORKS: dict[str, Callable[..., bytes]] = {"empty": empty, "read": read_file, "write": write_file}
+"""What is done as the agent without a command."""
+LARGE = 1 << 20
+"""Bytes of a file that a fork takes over with the memory it shares; fewer go to the one that stands by."""
 
 
 class Command:
@@ -87,8 +92,7 @@ class Agent:
                 os.close(order)
                 command.place()
                 self.prepare()
-                if wanted := b"".join(iter(lambda: os.read(heard, 1 << 16), b"")):
-                    self.execute(json.loads(wanted), command.tell)
+                self.obey(marshal.loads(b"".join(iter(lambda: os.read(heard, 1 << 20), b""))), command)  # noqa: S302
             finally:
                 os._exit(126)
         os.close(heard)
@@ -111,38 +115,44 @@ class Agent:
             os.waitpid(pid, 0)
             self.ended(pid)
 
-    def launch(self, wanted: dict[str, Any], *, merge: bool, notes: bool, feed: bool) -> Command:
+    def launch(self, wanted: dict[str, Any], *, merge: bool = True, notes: bool = False, feed: bool = False) -> Command:
         """Start a command. What keeps it from starting is printed."""
-        if self.standby and merge and not notes and not feed:
+        return self.begin(wanted, Command(merge=merge, notes=notes, feed=feed) if notes or feed or not merge else None)
+
+    def work(self, name: str, *given: Any) -> Command:
+        """Have one of `WORKS` done; what `attempt` gives is printed."""
+        large = any(isinstance(each, bytes) and len(each) > LARGE for each in given)
+        return self.begin((name, *given), Command() if large else None)
+
+    def begin(self, wanted: Any, command: Command | None = None) -> Command:
+        """Give an order to the one that stands by, or to a fork that is made for a `command` of its own kind."""
+        if self.standby and command is None:
             command, self.standby = self.standby, None
             with contextlib.suppress(BrokenPipeError):  # killed for memory, as the command itself might have been
-                send(self.order, json.dumps(wanted).encode())
+                send(self.order, marshal.dumps(wanted))
             os.close(self.order)
             return command
         self.dismiss()
-        command = Command(merge=merge, notes=notes, feed=feed)
+        command = command or Command()
         pid = os.fork()
         if pid == 0:
             try:
                 command.place()
                 self.prepare()
-                self.execute(wanted, command.tell)
+                self.obey(wanted, command)
             finally:
                 os._exit(126)
         return command.started(pid)
 
-    def work(self, end: int, work: Callable[..., bytes], *given: Any) -> int:
-        """Fork a child that does `work` as the agent and writes to `end` what `attempt` gives."""
-        self.dismiss()
-        pid = os.fork()
-        if pid == 0:
-            try:
-                self.prepare()
-                self.become()
-                send(end, attempt(work, *given))
-            finally:
-                os._exit(0)
-        return pid
+    def obey(self, wanted: Any, command: Command) -> None:
+        """In a fork: become the agent, and the command that is wanted, or do the work."""
+        if isinstance(wanted, dict):
+            self.execute(wanted, command.tell)
+        else:
+            name, *given = wanted
+            self.become()
+            send(1, attempt(WORKS[name], *given))
+            os._exit(0)
 
     def prepare(self) -> None:
         """In a fork: all that root may do as well as the agent."""

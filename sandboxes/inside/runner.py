@@ -12,12 +12,10 @@ import select
 import signal
 import sys
 import time
-from collections.abc import Callable
 
 from sandboxes.inside.agent import Agent
 from sandboxes.inside.counters import Counters
 from sandboxes.inside.disk import Watch, reading_as
-from sandboxes.inside.files import empty, read_file, write_file
 from sandboxes.inside.jobs import MOST, Job, Jobs
 from sandboxes.inside.output import Output, Spills
 from sandboxes.inside.pump import DEATH, Pump
@@ -63,9 +61,9 @@ class Runner:
             if op == "run":
                 self.link.send(*self.run(request, body))
             elif op == "read":
-                self.link.send(*self.apart(number, read_file, request["path"], request["limit"]))
+                self.link.send(*self.apart(number, "read", request["path"], request["limit"]))
             elif op == "write":
-                self.link.send(*self.apart(number, write_file, request["path"], body))
+                self.link.send(*self.apart(number, "write", request["path"], body))
             elif op == "start":
                 self.link.send(*self.background(request))
             elif op == "reset":
@@ -161,7 +159,7 @@ class Runner:
         if len(self.jobs.known) >= MOST:
             why = f"there are {MOST} background processes already"
             return {"re": "refused", "id": request["id"], "why": why, "stuck": False}, b""
-        command = self.agent.launch(self.wanted(request), merge=True, notes=False, feed=False)
+        command = self.agent.launch(self.wanted(request))
         os.close(command.told)
         return told_of(request["id"], self.jobs.add(command.pid, command.out), 0)
 
@@ -183,15 +181,14 @@ class Runner:
         """Kill the background jobs too, and empty what is writable besides the workspace."""
         self.jobs.known.clear()
         self.cwd = self.home
-        return self.apart(number, empty, ["/tmp", "/dev/shm", self.agent.env["HOME"]])  # noqa: S108 - the container's own
+        return self.apart(number, "empty", ["/tmp", "/dev/shm", self.agent.env["HOME"]])  # noqa: S108 - the container's own
 
-    def apart(self, number: int, work: Callable[..., bytes], *given: Any) -> tuple[dict[str, Any], bytes]:
-        """Run `work` in a child that has become the agent; its answer comes back through a pipe."""
-        read, write = os.pipe()
-        main = self.agent.work(write, work, *given)
-        os.close(write)
+    def apart(self, number: int, work: str, *given: Any) -> tuple[dict[str, Any], bytes]:
+        """Have something done by a child that has become the agent; its answer comes back through a pipe."""
+        command = self.agent.work(work, *given)
+        os.close(command.told)
         answer = Output(BODY_LIMIT, self.spills)
-        pump = Pump(self.link, self.jobs, self.wake, number, main, {read: answer})
+        pump = Pump(self.link, self.jobs, self.wake, number, command.pid, {command.out: answer})
         timed_out = pump.until_exit(time.monotonic() + FILE_SECONDS)
         stuck = not pump.finish()
         data = answer.kept()
