@@ -1,5 +1,6 @@
 """Audit: what each forgery leaves behind, with full write access to the file, and what only an anchor shows."""
 
+import base64
 import sqlite3
 import subprocess
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ import pytest
 from bench.history import CREATED
 from harness.events import Notice, RunFinished
 from harness.journal import Journal
-from harness.journal.anchors import Anchor, CheckpointRefused, broken, read, root, write
+from harness.journal.anchors import ORIGIN, Anchor, CheckpointRefused, broken, read, root, write
 from harness.journal.codec import GENESIS, link_hash
 from harness.journal.transfer import erase
 from harness.repo.git import Place
@@ -200,3 +201,25 @@ def test_the_trailers_of_commits_are_anchors(journal: Journal, tmp_path: Path) -
     assert broken(journal, [Anchor(run, seq, link)]) == ()
     truncate(journal, 4)
     assert len(broken(journal, [Anchor(run, seq, link)])) == 1
+
+
+def test_a_checkpoint_that_could_not_be_signed_leaves_nothing_and_none_takes_anothers_place(
+    journal: Journal, tmp_path: Path
+) -> None:
+    where = tmp_path / "checkpoints"
+    with pytest.raises(CheckpointRefused):
+        write(where, anchors(journal), tmp_path / "nowhere", "one")
+    assert list(where.iterdir()) == []
+    mine = key(tmp_path)
+    first, second = (write(where, anchors(journal), mine, "one") for _ in range(2))
+    assert first != second
+    assert read(first).leaves[0].hash == read(second).leaves[0].hash
+
+
+def test_a_checkpoint_that_names_no_events_is_refused_and_no_defect(tmp_path: Path) -> None:
+    for n, leaf in enumerate((b"run-1", b"run-1 x y", b"run-1 \xff z", b"run-1 " + b"9" * 40 + b" z")):
+        path = tmp_path / f"{n}.checkpoint"
+        path.with_suffix(".leaves").write_bytes(leaf + b"\n")
+        path.write_text(f"{ORIGIN}\n1\n{base64.b64encode(root([leaf])).decode()}\n")
+        with pytest.raises(CheckpointRefused):
+            read(path)

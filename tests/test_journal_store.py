@@ -2,6 +2,7 @@
 
 import sqlite3
 import threading
+import time
 from pathlib import Path
 
 import msgspec
@@ -9,8 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bench import history
 from harness.clean import Cleaner
-from harness.events import Event, GateFinished, ModelReplied, Notice, ToolFinished
+from harness.events import Event, GateFinished, ModelReplied, ModelRequested, Notice, ToolFinished, Usage
 from harness.goal import Limits
 from harness.journal import Journal, RunExists, StaleEpoch, Summary, UnknownRun, fold
 from harness.journal.codec import scrub
@@ -343,3 +345,35 @@ def test_payload_bodies_do_not_pile_up_in_a_reader(tmp_path: Path) -> None:
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 3_000 * len(body) / 8
+
+
+def test_a_days_money_is_that_of_the_day_also_for_a_run_that_began_before(tmp_path: Path) -> None:
+    with Journal(tmp_path / "journal.db") as journal:
+        journal.create("r1", history.CREATED)
+        journal.append("r1", 0, *_call(1, 100))
+        midnight = time.time_ns() // 1000 + 1
+        while time.time_ns() // 1000 <= midnight:
+            pass
+        assert journal.spent(midnight) == 0
+        assert journal.claim("r1", "next day") == 1  # it goes on: what it cost yesterday is no money of today
+        assert journal.spent(midnight) == 0
+        journal.append("r1", 1, *_call(2, 7), *_call(3, 50)[:1])
+        journal.create("r2", history.CREATED)
+        journal.append("r2", 0, *_call(1, 3))
+        assert journal.spent(midnight) == 7 + 60 + 3
+        assert journal.spent(0) == 100 + 7 + 60 + 3
+
+
+def _call(number: int, cost: int) -> tuple[Event, Event]:
+    asked = ModelRequested(conversation="maker.1", call=number, attempt=1, model="m", reserved=cost + 10, tokens=9)
+    said = ModelReplied(
+        conversation="maker.1",
+        call=number,
+        model="m",
+        stop_reason="end_turn",
+        usage=Usage(),
+        cost=cost,
+        calls=0,
+        micros=1,
+    )
+    return asked, said

@@ -7,7 +7,17 @@ import msgspec
 import pytest
 
 from harness.clean import Cleaner
-from harness.events import NoteChecked, NoteDropped, NoteLearned, NotesInjected, Notice, RunCreated
+from harness.events import (
+    ConversationEnded,
+    ModelRequested,
+    NoteChecked,
+    NoteDropped,
+    NoteLearned,
+    NotesInjected,
+    Notice,
+    RunCreated,
+    RunFinished,
+)
 from harness.goal import MICRO
 from harness.journal import Journal, State
 from harness.loop import Wish, begin, plan, reopen
@@ -15,7 +25,7 @@ from harness.memory import Shelf
 from harness.memory.note import make
 from harness.repo import discover
 from tests.conftest import FIX, GOAL, LIGHT, TEST, WRONG, House, Play, commit_all, edit, finish, step, tool, verdict
-from tests.loop_support import Rig
+from tests.loop_support import CHECKER, MAKER, Rig
 from tests.scripted.script import Ask, Step
 
 pytest_plugins = ("tests.loop_fixtures",)
@@ -127,3 +137,20 @@ def test_a_note_about_what_fails_is_told_when_it_comes_back_and_a_wrong_one_is_n
     assert {e.note: e.status for e in events(house, NoteDropped)} == {gone.id: "invalid", mended.id: "invalid"}
     assert (injected[-1].iteration, injected[-1].notes) == (2, (about.id,))
     assert shelf.get(gone.id).status == shelf.get(mended.id).status == "invalid"
+
+
+def test_the_days_money_that_ends_when_a_run_learns_ends_nothing_else(rig: Rig) -> None:
+    needs(rig.house, "1")
+    talk = [step(tool("bash", command=PLAIN)), step(FIX, TEST), step(tool("bash", command=WORKS)), step(finish())]
+    dear = "claude-fable-5-1"
+    rig.play({MAKER: [talk, talk], CHECKER: [[verdict()]] * 2, dear: [[{"json": {"notes": [], "contradicts": []}}]]})
+    models = {"light": (dear,), "max_tokens": 500}
+    assert rig.run(models=models).exit_code == 0  # type: ignore[union-attr]
+    asked = {event.conversation: event.reserved for event in rig.of(ModelRequested)}
+    assert max(asked, key=lambda name: asked[name]) == "light.learn"
+    room = rig.state.cost + asked["light.learn"] + 1_000  # less than what the second run costs before it
+    second = rig.run(f"{GOAL}, again", models=models, ceiling={"usd_per_day": room / 1_000_000})
+    assert isinstance(second, RunFinished)
+    assert (second.outcome, second.branch is not None) == ("succeeded", True), second
+    [ended] = [e for e in rig.of(ConversationEnded) if e.conversation == "light.learn"]
+    assert ended.ending == "error"

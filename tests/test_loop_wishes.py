@@ -29,7 +29,7 @@ from tests.forked import Forked
 
 def until(house: House, found: Callable[[list[Event]], object]) -> list[Event]:
     """The events of the only run, once they hold what is looked for."""
-    for _ in range(600):
+    for _ in range(2_400):
         events = [record.event for run in house.journal.runs() for record in house.journal.read(run.run)]
         if found(events):
             return events
@@ -89,6 +89,8 @@ def test_a_pause_holds_the_run_between_two_steps_and_resume_lets_it_go(house: Ho
     assert "paused" in house("ls").out
     time.sleep(0.6)
     assert len(server.requests) == 1
+    raised = house("resume", "last", "--max-cost", "9")
+    assert (raised.code, "keeps the limits it has" in raised.err) == (2, True)  # and not let go on in silence
     assert house("resume", "last").code == 0
     assert ended(process)["outcome"] == "succeeded"
     events = until(house, has(RunContinued))

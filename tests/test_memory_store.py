@@ -324,6 +324,23 @@ def test_a_union_loses_nothing_and_is_the_same_from_both_sides(ours: dict[str, N
             assert note.status != "active"
 
 
+def test_a_persons_second_thought_reaches_the_others_whatever_the_words(tmp_path: Path) -> None:
+    remote, checkout = tmp_path / "remote.git", tmp_path / "checkout"
+    subprocess.run(["git", "init", "-q", "--bare", str(remote)], check=True)
+    subprocess.run(["git", "init", "-q", str(checkout)], check=True)
+    repository = discover(checkout)
+    ada, bob = Shelf(tmp_path / "ada", "repo-1"), Shelf(tmp_path / "bob", "other")
+    note = ada.add("decision", "zebras go first", by="ada")
+    for shelf_ in (ada, bob):
+        shelf_.sync(repository, str(remote))
+    ada.edit(note.id, "ants go first", by="ada")
+    bob.credit([note.id], helped=True)  # a count is no word of bob's
+    for shelf_ in (ada, bob, ada):
+        shelf_.sync(repository, str(remote))
+    assert [one.get(note.id).text for one in (ada, bob)] == ["ants go first"] * 2
+    assert (ada.get(note.id).used, bob.get(note.id).used) == (1, 1)
+
+
 def test_a_note_never_grows_beyond_its_bounds(tmp_path: Path) -> None:
     [note] = shelf(tmp_path).keep([make("fix", "x" * 5_000, paths=tuple(f"{n}.py" for n in range(99)))])
     assert (len(note.text), len(note.paths)) == (TEXT_CHARS, PATHS)

@@ -113,7 +113,8 @@ def cli(ctx: click.Context) -> object:
     """
     if ctx.invoked_subcommand is not None:
         return None
-    screen = os.environ.get("TERM", "dumb") != "dumb" and all(s.isatty() for s in (sys.stdin, sys.stdout, sys.stderr))
+    streams = (sys.stdin, sys.stdout, sys.stderr)
+    screen = os.environ.get("TERM", "dumb") != "dumb" and all(stream and stream.isatty() for stream in streams)
     command = _load(_contributed()["tui"] if screen and "tui" in _contributed() else COMMANDS["ls"][0])
     return ctx.invoke(command)
 

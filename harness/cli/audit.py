@@ -1,6 +1,5 @@
 """`audit`: whether the journal is what it was, and anchors that show it to others."""
 
-import os
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -10,6 +9,7 @@ import click
 import msgspec
 
 from harness.clean import clean
+from harness.cli.control import open_journal, person
 from harness.config import places
 from harness.journal import Journal, JournalError, Verified
 
@@ -56,6 +56,7 @@ def verify(
     """
     from harness.cli.source import source
     from harness.journal import anchors
+    from harness.journal.derived import differs
 
     with source(run) as found:
         journal = found.journal
@@ -71,6 +72,8 @@ def verify(
             held += [leaf for leaf in read.leaves if everything or leaf.run in runs]
         verified = {name: journal.verify(name) for name in runs}
         problems += [f"run {name}, event {v.broken_at}: {v.why}" for name, v in verified.items() if not v.ok]
+        beside = {name: differs(journal, name) for name, v in verified.items() if v.ok}
+        problems += [f"run {name}: {why}" for name, why in beside.items() if why]
         problems += anchors.broken(journal, held)
     loose = tuple(name for name in runs if name not in {anchor.run for anchor in held})
     if anchored:
@@ -148,7 +151,7 @@ def erase(run: str, why: str) -> None:
     """Erase the payloads of RUN: what models and tools said, and results in full. Its chain can still be verified."""
     from harness.journal.transfer import erase as wipe
 
-    journal = Journal(places().home / "journal.db")
+    journal = open_journal()
     run_id = journal.resolve(run)
-    count = wipe(journal, run_id, why, os.environ.get("USER", ""))
+    count = wipe(journal, run_id, why, person())
     click.echo(f"{count} payloads of {run_id} erased")

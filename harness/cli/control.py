@@ -6,6 +6,8 @@ import time
 
 import click
 
+from harness.clean import Cleaner
+from harness.cli.secrets import secrets
 from harness.config import places
 from harness.events import CommandReceived
 from harness.journal import Journal
@@ -41,7 +43,7 @@ def pause(run: str) -> None:
 
 def open_journal() -> Journal:
     """This user's journal."""
-    return Journal(places().home / "journal.db")
+    return Journal(places().home / "journal.db", clean=Cleaner(secrets()))
 
 
 def person() -> str:

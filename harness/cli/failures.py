@@ -38,7 +38,7 @@ def exit_code(error: Exception) -> int:
     """The exit code of a failure that happened outside a run (a run carries its own)."""
     from harness.config import ConfigError
     from harness.forge import ForgeDenied, ForgeError
-    from harness.journal import ArchiveRefused, CannotFork, JournalError, UnknownRun, Unreplayable
+    from harness.journal import ArchiveRefused, CannotFork, CannotResume, JournalError, UnknownRun, Unreplayable
     from harness.memory import MemoryFailed
     from harness.models import CatalogError, ModelError, UnpricedModel
     from harness.repo import RepoError
@@ -47,7 +47,7 @@ def exit_code(error: Exception) -> int:
     match error:
         case ConfigError() | UnpricedModel() | CatalogError() | UnknownRun() | RepoError() | MemoryFailed():
             return USAGE
-        case ArchiveRefused() | CannotFork() | Unreplayable():
+        case ArchiveRefused() | CannotFork() | CannotResume() | Unreplayable():
             return USAGE
         case ForgeDenied():
             return DENIED

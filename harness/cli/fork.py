@@ -1,9 +1,9 @@
 """`fork`: another try from a candidate of an earlier run."""
 
-import os
-
 import click
 
+from harness.cli.control import person
+from harness.cli.options import COST, JSON, MINUTES, PROGRESS
 from harness.config import places
 
 
@@ -11,10 +11,10 @@ from harness.config import places
 @click.argument("where", metavar="RUN@ITER")
 @click.option("--with", "note", default="", metavar="NOTE", help="What the next maker is told first.")
 @click.option("--max-iterations", type=click.IntRange(1), help="Iterations of the outer loop, those before included.")
-@click.option("--max-cost", type=click.FloatRange(1e-9, 1e6), help="Money in USD.")
-@click.option("--max-minutes", type=click.FloatRange(1e-9, 1e6), help="Wall clock.")
-@click.option("--progress", type=click.Choice(["auto", "live", "plain", "json", "none"]), default="auto")
-@click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON document.")
+@COST
+@MINUTES
+@PROGRESS
+@JSON
 @click.pass_context
 def fork(
     ctx: click.Context,
@@ -41,7 +41,7 @@ def fork(
         raise click.UsageError(f"{where!r} is not RUN@ITER, for example: last@2")
     home = places().home
     with Journal(home / "journal.db", clean=Cleaner(secrets())) as journal:
-        new = begin(journal, home, journal.resolve(run), int(iteration), note, principal=os.environ.get("USER", ""))
+        new = begin(journal, home, journal.resolve(run), int(iteration), note, principal=person())
     click.echo(f"forked {where} as {new}", err=True)
     given = {"max_iterations": max_iterations, "max_cost": max_cost, "max_minutes": max_minutes}
     code: int = ctx.invoke(resume, run_id=new, progress=progress, as_json=as_json, **given)

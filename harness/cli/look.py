@@ -66,10 +66,10 @@ def _ago(micros: int) -> str:
 def show(run: str, as_json: bool) -> None:
     """Show RUN (an id, the start of one, `last`, or an archive): outcome, evidence, cost; of a drill, its table."""
     with source(run) as found:
-        state = found.journal.state(found.run)
+        state = found.state()
         result(state, as_json=as_json, full=True)
         if not as_json and state.created and state.created.goal.source == DRILL:
-            for record in found.journal.read(found.run):
+            for record in found.records():
                 for played in record.event.exercises if isinstance(record.event, DrillFinished) else ():
                     click.echo(exercise(played))
 
@@ -81,7 +81,7 @@ def log(run: str, as_json: bool) -> None:
     """Print the journal of RUN (or of an archive), a line for each event worth an eye."""
     started = 0
     with source(run) as found:
-        for record in found.journal.read(found.run):
+        for record in found.records():
             started = started or record.ts
             text = msgspec.json.encode(record).decode() if as_json else line(record, started)
             if text is not None:

@@ -1,20 +1,21 @@
 """`memory`: a repository's notes, read and edited by people."""
 
-import os
 import time
 from pathlib import Path
 
 import click
 import msgspec
 
-from harness.clean import clean
+from harness.clean import Cleaner, clean
+from harness.cli.control import person
+from harness.cli.secrets import secrets
 from harness.config import places
 from harness.memory import Shelf
 from harness.repo import discover
 
 
 def _shelf(repo: Path) -> Shelf:
-    return Shelf(places().home, discover(repo).id)
+    return Shelf(places().home, discover(repo).id, Cleaner(secrets()))
 
 
 _REPO = click.option("--repo", type=click.Path(path_type=Path), default=Path(), help="The repository; default: here.")
@@ -49,7 +50,7 @@ def why(run: str, as_json: bool) -> None:
     from harness.memory.why import why as fold
 
     with source(run) as found:
-        told = fold(found.journal.read(found.run))
+        told = fold(found.records())
     if as_json:
         click.echo(msgspec.json.format(msgspec.json.encode(told), indent=2))
         return
@@ -75,8 +76,9 @@ def sync(remote: str, fetch_only: bool, repo: Path) -> None:
     and your refs are not touched.
     """
     repository = discover(repo)
-    done = Shelf(places().home, repository.id).sync(repository, remote, send=not fetch_only)
-    click.echo(f"{done.url}: {done.came} notes came, {done.went} are there now")
+    done = _shelf(repo).sync(repository, remote, send=not fetch_only)
+    there = "none were sent" if fetch_only else f"{done.went} are there now"
+    click.echo(f"{Cleaner(secrets())(done.url)}: {done.came} notes came, {there}")
 
 
 @memory.command()
@@ -104,7 +106,7 @@ def show(note_id: str, repo: Path) -> None:
 @_REPO
 def add(text: str, kind: str, paths: tuple[str, ...], command: str, repo: Path) -> None:
     """Add a note of your own."""
-    click.echo(_shelf(repo).add(kind, text, paths, by=os.environ.get("USER", ""), command=command).id)
+    click.echo(_shelf(repo).add(kind, text, paths, by=person(), command=command).id)
 
 
 @memory.command()
@@ -115,9 +117,11 @@ def edit(note_id: str, text: str | None, repo: Path) -> None:
     """Replace a note's text; without TEXT your editor opens it."""
     shelf = _shelf(repo)
     new = text if text is not None else click.edit(shelf.get(note_id).text)
-    if new and new.strip():
-        shelf.edit(note_id, new.strip())
-        click.echo(f"{note_id} edited")
+    if new is None:
+        click.echo(f"{note_id} was left as it is")
+        return
+    shelf.edit(note_id, new, by=person())
+    click.echo(f"{note_id} edited")
 
 
 @memory.command()

@@ -8,7 +8,7 @@ import msgspec
 from harness.cli.secrets import secrets
 from harness.config import places
 from harness.events import Event
-from harness.journal import Journal
+from harness.journal import CannotResume, Journal
 
 if TYPE_CHECKING:
     from harness.loop import Wish
@@ -56,6 +56,8 @@ def publish(journal: Journal, run: str, *, ready: bool) -> int:
         state = journal.state(run)
         if state.created is None:
             raise AssertionError(f"run {run} has no first event")
+        if not state.created.settings:
+            raise CannotResume(f"run {run} cannot be published", "what it was configured with was erased", "start anew")
         repository = discover(Path(state.created.repo))
         forge = connect(where(url_of(repository)))
         gates = msgspec.json.decode(state.created.settings, type=Settings).gates

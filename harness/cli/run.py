@@ -1,5 +1,6 @@
 """`run` and `resume`: the main job."""
 
+import os
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -10,6 +11,7 @@ import click
 import msgspec
 
 from harness.clean import Cleaner, clean
+from harness.cli.options import COST, JSON, MINUTES, PROGRESS
 from harness.cli.report import result
 from harness.cli.secrets import secrets
 from harness.cli.view import Mode, viewing
@@ -17,22 +19,12 @@ from harness.config import places
 from harness.events import RunFinished
 from harness.exits import PARKED
 from harness.goal import Limits
-from harness.journal import Journal
+from harness.journal import Journal, State
 
 if TYPE_CHECKING:
     from harness.loop import Ready
 
-_PROGRESS = click.option(
-    "--progress",
-    type=click.Choice(["auto", "live", "plain", "json", "none"]),
-    default="auto",
-    show_default=True,
-    help="How progress is shown on stderr.",
-)
-_JSON = click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON document.")
 _ITERATIONS = click.option("--max-iterations", type=click.IntRange(1), help="Iterations of the outer loop.")
-_COST = click.option("--max-cost", type=click.FloatRange(1e-9, 1e6), help="Money in USD.")
-_MINUTES = click.option("--max-minutes", type=click.FloatRange(1e-9, 1e6), help="Wall clock.")
 
 
 @click.command()
@@ -44,10 +36,10 @@ _MINUTES = click.option("--max-minutes", type=click.FloatRange(1e-9, 1e6), help=
 @click.option("--must-pass", multiple=True, metavar="TEST", help="The id of a test that has to pass; may be repeated.")
 @click.option("--branch", metavar="NAME", help="The branch to create; default: loopwright/<slug of the goal>.")
 @_ITERATIONS
-@_COST
-@_MINUTES
-@_PROGRESS
-@_JSON
+@COST
+@MINUTES
+@PROGRESS
+@JSON
 def run(
     goal: str,
     issue: int | None,
@@ -72,7 +64,7 @@ def run(
     preload()
     from harness.loop import Wish, begin, plan
 
-    text = sys.stdin.read() if goal == "-" else goal
+    text = _standard_input() if goal == "-" else goal
     if not text and not issue:
         raise click.UsageError("say what is wanted: a GOAL, or --issue N")
     limits = {"iterations": max_iterations, "usd": max_cost, "minutes": max_minutes}
@@ -98,10 +90,10 @@ def run(
 @click.command()
 @click.argument("run_id", metavar="RUN")
 @_ITERATIONS
-@_COST
-@_MINUTES
-@_PROGRESS
-@_JSON
+@COST
+@MINUTES
+@PROGRESS
+@JSON
 def resume(
     run_id: str,
     max_iterations: int | None,
@@ -129,13 +121,15 @@ def resume(
     if state.paused and journal.is_held(run):
         from harness.cli.control import wish
 
+        if max_iterations or max_cost or max_minutes:
+            raise click.UsageError(f"{run} is paused, and its process keeps the limits it has: stop it first")
         wish(journal, run, "continue", "")
         return 0
     preload()
     changes = {
         "iterations": max_iterations,
         "micro_usd": round(max_cost * MICRO) if max_cost else None,
-        "seconds": round(max_minutes * 60) if max_minutes else None,
+        "seconds": max(1, round(max_minutes * 60)) if max_minutes else None,
     }
     given = {name: value for name, value in changes.items() if value is not None}
 
@@ -151,16 +145,43 @@ def _drive(ready: "Ready", journal: Journal, mode: Mode, as_json: bool) -> int:
     from harness.loop.drive import drive
 
     run = ready.run
-    limits = run.goal.limits
+    limits, begun = run.goal.limits, run.state.claimed
     with ExitStack() as shown:
         view = shown.enter_context(viewing(mode, lambda: run.state, limits.micro_usd, limits.iterations))
 
         def out() -> None:  # the view ends and the result is out before containers are cleared away
             shown.close()
-            result(run.state, as_json=as_json)
+            _say(run.state, as_json)
 
-        ended = drive(ready, journal, view, ended=out)
+        try:
+            ended = drive(ready, journal, view, ended=out)
+        except Exception:
+            if run.state.finished and run.state.claimed > begun:  # a defect is an ending, too
+                out()
+            raise
     return ended.exit_code if isinstance(ended, RunFinished) else PARKED
+
+
+def _say(state: State, as_json: bool) -> None:
+    """Print the result. Where nobody reads it the run has ended all the same, and `show` has it."""
+    try:
+        result(state, as_json=as_json)
+        if sys.stdout:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, sys.stdout.fileno())  # or Python would stumble over the rest as it ends
+        os.close(null)
+
+
+def _standard_input() -> str:
+    """The goal that was piped in."""
+    if sys.stdin is None:
+        raise click.UsageError("there is no standard input to read the goal from")
+    try:
+        return sys.stdin.buffer.read().decode()
+    except UnicodeDecodeError as error:
+        raise click.UsageError(f"the goal on standard input is no UTF-8: byte {error.start} is wrong") from None
 
 
 def _log(mode: Mode) -> Callable[[str], None]:

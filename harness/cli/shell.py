@@ -16,7 +16,7 @@ def shell(run: str, write: bool) -> None:
     from harness.loop import engine_of
     from harness.loop.shell import shell as session
 
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+    if not all(stream and stream.isatty() for stream in (sys.stdin, sys.stdout)):
         raise click.UsageError("a shell needs a terminal")
     journal = open_journal()
     run_id = journal.resolve(run)

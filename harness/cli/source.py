@@ -5,9 +5,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
+
+from harness.clean import clean
 from harness.config import places
 from harness.events import RunCreated
-from harness.journal import Journal
+from harness.journal import Journal, Record, State, fold
+from harness.journal.codec import scrub
 
 if TYPE_CHECKING:
     from harness.loop.scene import Scene
@@ -18,6 +22,15 @@ class Source:
 
     def __init__(self, journal: Journal, run: str, home: Path, pack: bytes | None = None) -> None:
         self.journal, self.run, self.home, self._pack = journal, run, home, pack
+
+    def records(self) -> Iterator[Record]:
+        """The run's events. Those of an archive are cleaned: whoever wrote it may have done without."""
+        for record in self.journal.read(self.run):
+            yield record if self._pack is None else msgspec.structs.replace(record, event=scrub(record.event, clean))
+
+    def state(self) -> State:
+        """Their fold."""
+        return self.journal.state(self.run) if self._pack is None else fold(self.records())
 
     def pack(self) -> bytes:
         """Base and candidates as git objects."""

@@ -27,7 +27,7 @@ def viewing(mode: Mode, state: Callable[[], State], limit_micro_usd: int, iterat
             yield lambda record: click.echo(msgspec.json.encode(record), err=True)
         case "live":
             yield from _live(state, limit_micro_usd, iterations)
-        case "auto" if sys.stderr.isatty() and os.environ.get("TERM") != "dumb":
+        case "auto" if sys.stderr and sys.stderr.isatty() and os.environ.get("TERM") != "dumb":
             yield from _live(state, limit_micro_usd, iterations)
         case _:
             yield lambda record: _plain(record, state().started)

@@ -21,10 +21,13 @@ def parse(data: bytes, source: str) -> dict[str, Any]:
     """The tables of one TOML file, its keys checked. Raises `ConfigError` naming line or nearest known key."""
     try:
         tables = tomllib.loads(data.decode())
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # also a number of thousands of digits, tables within tables
         raise ConfigError(f"{source} is not valid TOML", str(error), "correct the line it names") from None
     if Path(source).name == "pyproject.toml":
-        tables = tables.get("tool", {}).get("loopwright", {})
+        tool = tables.get("tool", {})
+        tables = tool.get("loopwright", {}) if isinstance(tool, dict) else {}
+        if not isinstance(tables, dict):
+            raise ConfigError(f"{source}: tool.loopwright is no table", "", "write it as [tool.loopwright]")
     tables = _split(tables, source)
     _check_keys(tables, Config, source, "")
     try:
@@ -65,7 +68,7 @@ def limits(config: Config) -> Limits:
         iterations=table.iterations,
         micro_usd=round(table.usd * MICRO),
         tokens=table.tokens,
-        seconds=round(table.minutes * 60),
+        seconds=max(1, round(table.minutes * 60)),
         turns=table.turns,
         output_tokens=table.output_tokens,
     )

@@ -7,6 +7,9 @@ from pathlib import Path
 from harness.config.errors import ConfigError
 from harness.config.tables import FILE, Config
 
+MOST, MOST_INT = 1e6, 10**12
+"""More of anything is no limit. Dollars, minutes and hours are counted in millionths, and have to be dates."""
+
 
 def _numbers(config: Config) -> Iterator[tuple[str, float, float]]:
     """Every number that bounds something: where it stands, its value, and the least that makes sense."""
@@ -78,6 +81,9 @@ def check_sense(config: Config, source: str) -> None:
             raise ConfigError(
                 f"{path} is {value}", "a limit is above zero" if least < 1 else f"the least is {least}", "correct it"
             )
+        most = MOST_INT if isinstance(value, int) else MOST
+        if value > most:
+            raise ConfigError(f"{path} is {value:g}", f"the most is {most:g}", "correct it")
     if config.evidence.coverage > 100:
         raise ConfigError(f"gates.coverage is {config.evidence.coverage}", "it is a share in per cent", "correct it")
     models = config.models

@@ -3,6 +3,7 @@
 from harness.journal.base import (
     ArchiveRefused,
     CannotFork,
+    CannotResume,
     Command,
     JournalError,
     JournalUnavailable,
@@ -28,6 +29,7 @@ __all__ = [
     "Accounts",
     "ArchiveRefused",
     "CannotFork",
+    "CannotResume",
     "Command",
     "Conversation",
     "Iteration",

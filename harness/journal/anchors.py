@@ -76,11 +76,17 @@ def write(directory: Path, heads: Sequence[Anchor], key: Path, stamp: str) -> Pa
     `key` is a private key of ssh, or a public one whose private half an agent holds. Raises `CheckpointRefused`.
     """
     directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-    path = directory / f"{stamp}.checkpoint"
+    names = (stamp, *(f"{stamp}-{n}" for n in range(2, 1_000)))
+    path = next(each for each in (directory / f"{name}.checkpoint" for name in names) if not each.exists())
     leaves = [_leaf(head) for head in heads]
-    path.with_suffix(".leaves").write_bytes(b"".join(leaf + b"\n" for leaf in leaves))
-    path.write_text(f"{ORIGIN}\n{len(leaves)}\n{base64.b64encode(root(leaves)).decode()}\n")
-    _ssh(("-Y", "sign", "-q", "-f", str(key), "-n", NAMESPACE, str(path)), b"", "name a key with --key")
+    try:
+        path.with_suffix(".leaves").write_bytes(b"".join(leaf + b"\n" for leaf in leaves))
+        path.write_text(f"{ORIGIN}\n{len(leaves)}\n{base64.b64encode(root(leaves)).decode()}\n")
+        _ssh(("-Y", "sign", "-q", "-f", str(key), "-n", NAMESPACE, str(path)), b"", "name a key with --key")
+    except BaseException:  # half of a checkpoint would be found broken ever after
+        for each in (path.with_suffix(".leaves"), path, path.with_name(f"{path.name}.sig")):
+            each.unlink(missing_ok=True)
+        raise
     return path
 
 
@@ -102,7 +108,10 @@ def read(path: Path, signers: Path | None = None) -> Checkpoint:
         )
     anchors = []
     for line in lines:
-        run, seq, link = line.decode().split(" ")
+        run, _, rest = line.decode("utf-8", "replace").partition(" ")
+        seq, _, link = rest.partition(" ")
+        if not seq.isdecimal() or len(seq) > 18:
+            raise CheckpointRefused(f"the checkpoint {path.name} does not hold", "its leaves name no events")
         anchors.append(Anchor(run, int(seq), link, f"checkpoint {path.name}"))
     signer, why = _signer(path, text, signers)
     return Checkpoint(path, tuple(anchors), signer, why)

@@ -9,7 +9,10 @@ A ZIP archive, so that anything opens it:
     verify.py        checks the chain with nothing but Python's standard library
 """
 
+import errno
+import struct
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.resources import files
@@ -114,13 +117,22 @@ class Opened:
         return data
 
 
+_BROKEN = (
+    zipfile.BadZipFile, zlib.error, struct.error, msgspec.MsgspecError, KeyError, NotImplementedError, EOFError,
+    UnicodeDecodeError, RuntimeError,
+)  # fmt: skip
+"""What reading a damaged archive raises."""
+
+
 @contextmanager
 def opened(path: Path) -> Iterator[Opened]:
     """Open an archive. Raises `ArchiveRefused` for what is none, also while it is read."""
     try:
         with zipfile.ZipFile(path) as archive:
             yield Opened(archive)
-    except (zipfile.BadZipFile, KeyError, msgspec.MsgspecError, NotImplementedError, EOFError, RuntimeError) as error:
+    except (*_BROKEN, OSError) as error:
+        if isinstance(error, OSError) and error.errno != errno.EINVAL:  # a place before the file's beginning
+            raise
         fix = "make one with: loopwright export RUN"
         raise ArchiveRefused(f"{path} is no archive of a run", str(error), fix) from error
 

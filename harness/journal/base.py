@@ -1,8 +1,13 @@
 """The journal's own words: what is stored, and the ways in which storing can fail."""
 
+import re
+
 import msgspec
 
 from harness.events import Event
+
+RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
+"""What a run may be called: fit for a file name, a label and a ref. `last` is taken."""
 
 
 class Record(msgspec.Struct, frozen=True, gc=False):
@@ -104,6 +109,10 @@ class ArchiveRefused(JournalError):
 
 class Unreplayable(JournalError):
     """A journal does not hold what a replay takes."""
+
+
+class CannotResume(JournalError):
+    """There is nothing to go on with."""
 
 
 class CannotFork(JournalError):

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 import msgspec
 
 from harness.events import Event, ModelFailed, ModelReplied, ModelRequested, Usage
+from harness.journal.base import Record
 
 
 class Spend(msgspec.Struct, frozen=True, kw_only=True):
@@ -173,6 +174,16 @@ def cost(events: Iterable[Event]) -> Accounts:
     for event in events:
         meter.add(event)
     return meter.accounts()
+
+
+def settled_before(records: Iterable[Record], moment: int) -> int:
+    """Micro-dollars that a run's calls were settled at before `moment` (microseconds since 1970)."""
+    meter = Meter()
+    for record in records:
+        if record.ts >= moment:
+            break
+        meter.add(record.event)
+    return sum(spend.settled for spend in meter.accounts().spends)
 
 
 def role_of(conversation: str) -> str:

@@ -1,10 +1,10 @@
 """The journal: one append-only, hash-chained, epoch-fenced table of events for all runs, in one SQLite file."""
 
 import os
-import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, suppress
+from functools import reduce
 from pathlib import Path
 from sqlite3 import Connection
 from typing import Any
@@ -16,6 +16,7 @@ from harness.events import Event, RunClaimed, RunCreated
 from harness.goal import Limits
 from harness.journal import audit, codec, liveness, snapshot
 from harness.journal.base import (
+    RUN_ID,
     Command,
     JournalError,
     Record,
@@ -24,6 +25,7 @@ from harness.journal.base import (
     UnknownRun,
     Verified,
 )
+from harness.journal.cost import settled_before
 from harness.journal.database import Database
 from harness.journal.folding import fold
 from harness.journal.schema import sql
@@ -32,24 +34,21 @@ from harness.journal.summary import Summary, advance
 
 PAGE = 512
 """Records read at a time: what a reader holds in memory."""
-ALL = (1 << 63) - 1
-"""A limit that limits nothing, which both dialects take."""
-RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
-"""What a run may be called: fit for a file name, a label and a ref. `last` is taken."""
+ALL = (1 << 63) - 1  # a limit that limits nothing, which both dialects take
 
 
 class Journal:
     """The store. Made once a process, used from any of its threads; other processes may write beside it.
 
     `clean` is applied to every string that comes in. `patience` is how long, in seconds, a lock of another process
-    is waited for. Every method raises `JournalUnavailable` when the file cannot be read or written; a call that
-    raises has stored nothing.
+    is waited for. Every method raises `JournalUnavailable` where the file fails; a call that raises has stored nothing.
     """
 
     def __init__(self, path: Path, clean: Callable[[str], str] | None = None, patience: float = 10.0) -> None:
         self.path = path
         self._clean = clean or Cleaner()
         self._db = self.database = Database(path, patience)
+        self._before: dict[tuple[str, int], int] = {}
 
     def __enter__(self) -> "Journal":
         return self
@@ -131,7 +130,7 @@ class Journal:
             row = self._row(db, run)
             start = snapshot.load(db, run) if row[2] >= snapshot.EVERY else None
         after = start.seq if start else 0
-        records = (record for record in self._records("read_for_state", run, after) if record.seq <= row[2])
+        records = (record for record in self.folded(run, after) if record.seq <= row[2])
         folded = msgspec.structs.replace(fold(records, start), run=run, seq=row[2], head=row[3])
         return folded, msgspec.structs.replace(folded, touched=row[5])
 
@@ -141,6 +140,10 @@ class Journal:
             folded, _ = self._fold(run)
             with self._db.writing() as db:
                 snapshot.save(db, folded)
+
+    def folded(self, run: str, after: int = 0) -> Iterator[Record]:
+        """The records after `after` that a fold takes in; of their bulk, what it takes in."""
+        return self._records("read_for_state", run, after)
 
     def find(self, key: str) -> Event | None:
         """The newest event stored under a content key in any run; one whose payload was erased does not count."""
@@ -155,15 +158,21 @@ class Journal:
         return tuple(self._summary(run, cached) for run, cached in rows)
 
     def spent(self, since: int) -> int:
-        """Micro-dollars, settled and held, of the runs that were touched since then (microseconds since 1970)."""
+        """Micro-dollars that calls were settled at since then (microseconds since 1970), or may yet be."""
         with self._db.reading() as db:
-            return sum(self._summary(*row).cost for row in db.execute(sql()["runs_since"], {"since": since}).fetchall())
+            rows = db.execute(sql()["runs_since"], {"since": since}).fetchall()
+        return sum(self._spent(self._summary(*row), since) for row in rows)
+
+    def _spent(self, row: Summary, since: int) -> int:
+        key = row.run, since
+        if row.created < since and key not in self._before:
+            self._before[key] = settled_before(self.folded(row.run), since)
+        return row.cost - self._before.get(key, 0)
 
     def summary(self, run: str) -> Summary:
         """One run's row of the list. Raises `UnknownRun`."""
         with self._db.reading() as db:
-            cached = self._row(db, run)[6]
-        return self._summary(run, cached)
+            return self._summary(run, self._row(db, run)[6])
 
     def resolve(self, prefix: str) -> str:
         """The run whose id is or begins with `prefix`, or the newest for `last`. Raises `UnknownRun`."""
@@ -174,14 +183,12 @@ class Journal:
                     raise UnknownRun(prefix)
                 return str(newest[0])
             found = [row[0] for row in db.execute(sql()["runs_like"], {"prefix": prefix})]
-            if prefix in found:
-                return prefix
-            if len(found) == 1 and prefix:
-                return str(found[0])
+            if prefix in found or (prefix and len(found) == 1):
+                return prefix if prefix in found else str(found[0])
             if found and prefix:
                 raise UnknownRun(prefix, tuple(found), ambiguous=True)
             recent = [row[0] for row in db.execute(sql()["recent_ids"])]
-        import difflib
+        import difflib  # only for an error message
 
         raise UnknownRun(prefix, tuple(difflib.get_close_matches(prefix, recent, n=3)))
 
@@ -275,11 +282,9 @@ class Journal:
     def _summary(self, run: str, cached: str) -> Summary:
         """The cached summary or, where there is none, the one that the events give."""
         if cached:
-            return _SUMMARY.decode(cached)
-        summary = Summary(run=run)
-        for record in self._records("read_for_state", run, 0):
-            summary = advance(summary, record)
-        return summary
+            with suppress(msgspec.MsgspecError):
+                return _SUMMARY.decode(cached)
+        return reduce(advance, self.folded(run), Summary(run=run))
 
     def _row(self, db: Connection, run: str) -> Any:
         row = db.execute(sql()["run"], {"run": run}).fetchone()

@@ -1,14 +1,15 @@
 """A run out of a journal as an archive, into one from an archive, and its payloads out of the world."""
 
+import sqlite3
 from pathlib import Path
 
 import msgspec
 
 from harness.events import PayloadsErased
 from harness.journal import archive
-from harness.journal.base import RunExists, UnknownRun
+from harness.journal.base import RUN_ID, ArchiveRefused, JournalUnavailable, RunExists, UnknownRun
 from harness.journal.schema import sql
-from harness.journal.store import ALL, RUN_ID, Journal
+from harness.journal.store import ALL, Journal
 
 
 def export(journal: Journal, run: str, path: Path, pack: bytes, version: str = "") -> None:
@@ -27,11 +28,23 @@ def export(journal: Journal, run: str, path: Path, pack: bytes, version: str = "
 def load(journal: Journal, source: archive.Opened) -> str:
     """Take in the run of an archive as it is, and return its id; `verify` tells whether its chain holds.
 
-    Raises `RunExists`, `ArchiveRefused`, ValueError for an id that is not fit to be one.
+    Raises `RunExists`, and `ArchiveRefused` for what no journal holds.
     """
     run = source.manifest.id
     if not RUN_ID.fullmatch(run) or run == "last":
-        raise ValueError(f"not fit for a run's id: {run!r}")
+        raise ArchiveRefused("the archive cannot be read", f"{run[:80]!r} is not fit for a run's id")
+    try:
+        _take(journal, source, run)
+    except (sqlite3.Error, OverflowError) as error:
+        raise ArchiveRefused("the archive cannot be read", str(error)) from error
+    except JournalUnavailable as error:
+        if not isinstance(error.__cause__, sqlite3.IntegrityError):
+            raise
+        raise ArchiveRefused("the archive cannot be read", f"no journal holds such rows ({error.__cause__})") from error
+    return run
+
+
+def _take(journal: Journal, source: archive.Opened, run: str) -> None:
     with journal.database.writing() as db:
         given = msgspec.structs.asdict(source.manifest)
         if db.execute(sql()["add_run"], given).fetchone() is None:
@@ -40,7 +53,6 @@ def load(journal: Journal, source: archive.Opened) -> str:
             db.execute(sql()["add_payload"], {"run": run, "digest": one.digest, "body": one.body.encode()})
         for event in source.events():
             db.execute(sql()["add_event"], {"run": run, "key": None, **msgspec.structs.asdict(event)})
-    return run
 
 
 def erase(journal: Journal, run: str, why: str = "", principal: str = "") -> int:

@@ -6,6 +6,7 @@ from typing import Any
 
 from harness.agent import Conversation
 from harness.events import ConversationEnded, Event
+from harness.loop.endings import Ended
 from harness.loop.run import Run
 from harness.models import ModelError, OverBudget, Reply, ask
 
@@ -41,6 +42,8 @@ def aside(
                 wait=run.cancel.wait,
             )
         )
-    except (ModelError, OverBudget) as error:
+    except (ModelError, OverBudget, Ended) as error:
+        if isinstance(error, Ended) and not (error.tripped and error.tripped[0] == "money_per_day"):
+            raise  # a wish to stop, which comes once; the day's money is looked at before every call
         yield ConversationEnded(conversation=name, ending="error", detail=run.clean(str(error))[:300])
         return None

@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 
 from harness.events import (
+    DRILL,
     CandidateMade,
     Event,
     GateFinished,
@@ -35,7 +36,9 @@ def fork(journal: Journal, home: Path, run: str, iteration: int, note: str = "",
     records = tuple(journal.read(run))
     created = records[0].event
     if not isinstance(created, RunCreated) or not created.settings:
-        raise CannotFork(f"run {run} cannot be forked", "its first event was erased")
+        raise CannotFork(f"run {run} cannot be forked", "its first event was erased", "start anew")
+    if created.goal.source == DRILL:
+        raise CannotFork(f"run {run} cannot be forked", "it is the record of a drill", "call: loopwright drill")
     past, last = prefix(records, iteration)
     new = "".join(secrets.choice(string.ascii_lowercase + string.digits) for _ in range(8))
     before = created.goal.limits

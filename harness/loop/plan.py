@@ -66,9 +66,11 @@ def plan(wish: Wish, places: Places, cleaner: Cleaner) -> Plan:
         raise ConfigError("the goal is empty", "there is nothing to pursue", "say in a sentence what is wanted")
     repository = discover(wish.repo)
     base = resolve(repository, wish.base)
-    if wish.branch and (free := free_branch(repository, wish.branch)) != wish.branch:
+    if wish.branch is not None and (free := free_branch(repository, wish.branch)) != wish.branch:
         raise ConfigError(
-            f"the branch {wish.branch} exists already", "no branch is ever moved", f"choose another, for example {free}"
+            f"the branch {wish.branch} cannot be created",
+            "a branch of this name, or in its way, exists already, and none is ever moved",
+            f"choose another, for example {free}",
         )
     _printable(repository.root, wish.branch or "")
     store = Store(places.home, repository)

@@ -16,9 +16,9 @@ from gates import Rules
 from harness.clean import Cleaner
 from harness.config import Config, ConfigError, Places
 from harness.config.devcontainer import IMAGE
-from harness.events import GateFinished, NotesInjected, Notice, RunCreated
+from harness.events import DRILL, GateFinished, NotesInjected, Notice, RunCreated
 from harness.goal import MICRO, Limits
-from harness.journal import Journal, Record, State
+from harness.journal import CannotResume, Journal, Record, State
 from harness.loop.plan import Plan, Settings
 from harness.loop.run import Run
 from harness.loop.surroundings import dockerfile, in_setup, pinned
@@ -111,7 +111,7 @@ def reopen(
 
     `engine`, `catalog` and `listen` (which makes the model of a profile) are this machine's unless others are given.
 
-    Raises `RunHeld` when another process has it.
+    Raises `RunHeld` when another process has it, and `CannotResume`.
     """
     held = ExitStack()
     held.enter_context(journal.hold(run_id))  # first: what a dying process still stores has to be read
@@ -119,6 +119,10 @@ def reopen(
     created = state.created
     if created is None:
         raise AssertionError(f"run {run_id} has no first event")
+    if not created.settings:
+        raise CannotResume(f"run {run_id} cannot be resumed", "what it was configured with was erased", "start anew")
+    if created.goal.source == DRILL:
+        raise CannotResume(f"run {run_id} cannot be resumed", "it is the record of a drill", "call: loopwright drill")
     settings = msgspec.json.decode(created.settings, type=Settings)
     repository = discover(Path(created.repo))
     base = Base(commit=created.base, tree=created.base_tree, ref=created.base_ref)

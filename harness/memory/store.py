@@ -126,7 +126,7 @@ class Shelf:
     def edit(self, id: str, text: str, by: str = "") -> Note:
         """Replace a note's text; from here on it is a person's, whose words no run replaces."""
         by = self._clean(by).strip() or self.get(id).by or "a person"
-        return self._replace(id, text=self._text(text), by=by, expires=0, status="active", why="")
+        return self._replace(id, text=self._text(text), by=by, verified=_now(), expires=0, status="active", why="")
 
     def retire(self, id: str, why: str = "a person retired it") -> Note:
         """Keep a note, and tell it to no run any more."""

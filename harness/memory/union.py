@@ -22,8 +22,10 @@ def union(ours: Notes, theirs: Notes, base: Notes) -> dict[str, Note]:
 
 
 def _both(one: Note, other: Note, base: Note | None) -> Note:
-    """One note of two: a person's words before the harness's, else the ones confirmed last; all counts added up."""
-    first, second = sorted((one, other), key=_weight, reverse=True)
+    """One note of two: the words of the side that changed them; where both did, a person's before the harness's,
+    else the ones confirmed last. All counts are added up."""
+    was = _words(base) if base else None
+    first, second = sorted((one, other), key=lambda note: (_words(note) != was, _weight(note)), reverse=True)
     return msgspec.structs.replace(
         first,
         created=min(one.created, other.created) or max(one.created, other.created),
@@ -33,6 +35,11 @@ def _both(one: Note, other: Note, base: Note | None) -> Note:
         expires=0 if not one.expires or not other.expires else max(one.expires, other.expires),
         **_status(first, second, base),
     )
+
+
+def _words(note: Note) -> tuple[object, ...]:
+    """What the note says, and who says it."""
+    return note.text, note.paths, note.command, note.failures, note.by
 
 
 def _weight(note: Note) -> tuple[bool, int, str, bytes]:

@@ -58,7 +58,7 @@ def discover(path: Path) -> Repository:
         start = path.resolve(strict=True)
         if not start.is_dir():
             raise NotADirectoryError(20, "not a directory")
-    except (OSError, RuntimeError) as error:
+    except (OSError, RuntimeError, ValueError) as error:
         why = getattr(error, "strerror", None) or str(error)
         raise NotARepository(f"{path} is not a git repository", why, "name the directory of a repository") from None
 
