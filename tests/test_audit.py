@@ -203,6 +203,18 @@ def test_the_trailers_of_commits_are_anchors(journal: Journal, tmp_path: Path) -
     assert len(broken(journal, [Anchor(run, seq, link)])) == 1
 
 
+def test_a_commit_of_another_machines_run_is_no_cut_run(tmp_path: Path) -> None:
+    house = House(tmp_path, tmp_path / "repo")
+    git(tmp_path, "init", "-q", str(house.repo))
+    house.journal.create("run-1", CREATED)
+    trailers = f"Mend it\n\nLoopwright-Run: of-ada\nLoopwright-Audit: 5:{'a' * 64}"
+    git(house.repo, "commit", "-q", "--allow-empty", "-m", trailers)
+    done = house("audit", "verify", "--all", "--repo", str(house.repo), "--json")
+    assert (done.code, done.document["elsewhere"], done.document["anchors"]) == (0, ["of-ada"], 0)
+    assert "pursued elsewhere (of-ada)" in house("audit", "verify", "--all", "--repo", str(house.repo)).out
+    house.journal.close()
+
+
 def test_a_checkpoint_that_could_not_be_signed_leaves_nothing_and_none_takes_anothers_place(
     journal: Journal, tmp_path: Path
 ) -> None:

@@ -2,6 +2,7 @@
 
 import io
 import os
+import pwd
 import sqlite3
 import subprocess
 import sys
@@ -9,12 +10,15 @@ import zipfile
 from contextlib import closing
 from pathlib import Path
 
+import click
 import msgspec
 import pytest
 
 from bench.history import CREATED
+from harness.cli.look import shown
 from harness.cli.source import source
 from harness.cli.view import viewing
+from harness.config import ConfigError, places
 from harness.events import DRILL, Notice, RunFinished
 from harness.journal import ArchiveRefused, Journal, State
 from harness.journal.transfer import erase, export
@@ -204,3 +208,40 @@ def test_what_is_kept_beside_the_events_has_to_say_what_they_say(bare: House) ->
         db.execute("UPDATE runs SET summary = '{'")
         assert "failed" in bare("ls").out
         assert bare(*verify, "--all").code == 1
+
+
+def test_doctor_and_others_without_a_place_for_state(bare: House, tmp_path: Path) -> None:
+    bare.home.mkdir()
+    (bare.home / "journal.db").write_text("no journal at all, but long enough to be looked at as a header" * 9)
+    rows = {row["name"]: row for row in bare("doctor", "--json").document}
+    assert (rows["journal"]["ok"], rows["state"]["ok"]) == (False, True)
+    (tmp_path / "file").write_text("")
+    away = bare("doctor", "--json", env={"LOOPWRIGHT_HOME": str(tmp_path / "file" / "home")})
+    assert {row["name"] for row in away.document if not row["ok"]} >= {"state"}
+    nobody = bare("ls", env={"LOOPWRIGHT_HOME": "~no-such-user/home"})
+    assert nobody.code == 2
+    clear(nobody.err, "LOOPWRIGHT_HOME")
+
+
+def test_a_user_without_a_home_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HOME", "XDG_STATE_HOME", "XDG_CONFIG_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(pwd, "getpwuid", {}.__getitem__)  # a number that no file of users knows, as in a container
+    with pytest.raises(ConfigError, match="no home"):
+        places({})
+
+
+def test_init_writes_into_a_checkout_and_through_no_link(bare: House, tmp_path: Path) -> None:
+    git(tmp_path, "clone", "-q", "--bare", str(bare.repo), str(tmp_path / "bare.git"))
+    refused = bare("init", cwd=tmp_path / "bare.git")
+    assert refused.code == 2
+    clear(refused.err, "bare")
+    (bare.repo / "loopwright.toml").symlink_to(tmp_path / "elsewhere")
+    assert bare("init").code == 2
+    assert not (tmp_path / "elsewhere").exists()
+
+
+def test_a_diff_keeps_the_ends_of_lines_and_nothing_that_moves_a_terminal() -> None:
+    text = "--- a/x\n+++ b/x\n@@ -1,2 +1,3 @@\n one\r\n-two\r\n+\f\n+th\x1b[2Jree\r\n"
+    assert "\n".join(map(click.unstyle, shown(text))) + "\n" == text.replace("\x1b[2J", "")
+    assert list(shown("")) == []

@@ -128,6 +128,8 @@ def test_gc_forgets_candidates_of_runs_that_are_gone_or_old(tmp_path: Path) -> N
         assert done.exit_code == 0, done.output
         return done.output.splitlines()
 
+    with Journal(opened.home / "journal.db") as journal, journal.hold("erased"):
+        assert gc() == ["nothing to remove"]  # somebody is about to create it: a fork
     assert gc() == ["removed candidates of erased", "1 things removed"]
     assert gc("--older", "0") == ["nothing to remove"]  # it has not ended, so it can be resumed
     journal = Journal(opened.home / "journal.db")

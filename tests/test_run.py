@@ -234,10 +234,12 @@ def test_goal_from_stdin_ls_show_log(house: House, play: Play) -> None:
 
 
 def test_a_checker_that_refuses_has_accepted_nothing(house: House, play: Play) -> None:
-    play([[step(FIX, TEST), step(finish())]], [[{**verdict(), "stop_reason": "refusal"}]])
+    play([[step(FIX, TEST), step(finish())]], [[[{**verdict(), "stop_reason": "refusal"}, verdict()]]])
     done = house.run()
     assert (done.code, done.document["outcome"]) == (1, "refused")
     assert house.branches() == []
+    again = house("resume", "last", "--json", "--progress", "none")  # it is asked anew, not told what it said before
+    assert (again.code, again.document["outcome"], again.document["iterations"]) == (0, "succeeded", 1), again.err
 
 
 def test_required_tests_need_a_gate_that_knows_tests(house: House, play: Play) -> None:

@@ -23,6 +23,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     runs: dict[str, Verified]
     anchors: int
     """Anchors that were held against them."""
+    elsewhere: tuple[str, ...]
+    """Runs that commits name and that this machine has never had: another's, or one of Actions."""
     unanchored: tuple[str, ...]
     """Runs that no anchor names: a cut tail or a rewritten chain of theirs would not show."""
     problems: tuple[str, ...]
@@ -62,7 +64,7 @@ def verify(
         journal = found.journal
         runs = [row.run for row in journal.runs()] if everything else [found.run]
         problems: list[str] = []
-        held = list(_trailers(journal, runs, repo, everything))
+        held, elsewhere = _trailers(journal, runs, repo, everything)
         for path in checkpoint or tuple(sorted((places().home / "checkpoints").glob("*.checkpoint"))):
             try:
                 read = anchors.read(path, signers)
@@ -78,18 +80,23 @@ def verify(
     loose = tuple(name for name in runs if name not in {anchor.run for anchor in held})
     if anchored:
         problems += [f"run {name} is not anchored" for name in loose]
-    _say(Report(runs=verified, anchors=len(held), unanchored=loose, problems=tuple(problems)), as_json)
+    report = Report(runs=verified, anchors=len(held), elsewhere=elsewhere, unanchored=loose, problems=tuple(problems))
+    _say(report, as_json)
     return 1 if problems else 0
 
 
-def _trailers(journal: Journal, runs: list[str], repo: Path | None, everything: bool) -> "list[Anchor]":
-    """The anchors that commits carry: in the users' repositories, and in the harness's own store."""
+def _trailers(
+    journal: Journal, runs: list[str], repo: Path | None, everything: bool
+) -> "tuple[list[Anchor], tuple[str, ...]]":
+    """The anchors that commits carry, in the users' repositories and in the harness's own stores; and the runs that
+    commits name and that neither the journal nor a store has ever held: they were pursued on other machines."""
     from harness.journal.anchors import Anchor
     from harness.loop.scene import store_of
     from harness.repo import RepoError, discover
     from harness.repo.trailers import audit_trailers
 
     where = {}
+    ours = {run for run, _, _ in journal.heads()}
     for name in runs:
         created = None
         with suppress(JournalError):  # an event that was changed may be no event any more
@@ -102,14 +109,16 @@ def _trailers(journal: Journal, runs: list[str], repo: Path | None, everything: 
         with suppress(RepoError):  # it may be gone
             where[str(root)] = discover(root).place
         if (places().home / "store" / f"{created.repo_id}.git").is_dir():
-            where[created.repo_id] = store_of(places().home, created).place
+            where[created.repo_id] = (store := store_of(places().home, created)).place
+            ours |= store.runs()
     found = {
         (commit, run): Anchor(run, seq, link, f"commit {commit[:12]}")
         for place in where.values()
         for commit, run, seq, link in audit_trailers(place)
         if everything or run in runs
     }
-    return list(found.values())
+    held = [anchor for anchor in found.values() if anchor.run in ours]
+    return held, tuple(sorted({anchor.run for anchor in found.values()} - ours))
 
 
 def _say(report: Report, as_json: bool) -> None:
@@ -124,6 +133,8 @@ def _say(report: Report, as_json: bool) -> None:
         click.echo(f"  {click.style('✗', fg='red')} {clean(problem)}")
     if not report.problems:
         click.echo(f"  {click.style('✓', fg='green')} every chain holds")
+    if others := report.elsewhere:
+        click.echo(f"  {len(others)} runs that commits name were pursued elsewhere ({clean(others[0])})")
     if loose := report.unanchored:
         click.echo(f"  {len(loose)} runs have no anchor: a cut tail would not show ({loose[0]})")
 

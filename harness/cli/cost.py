@@ -29,7 +29,7 @@ def cost(run: str, everything: bool, as_json: bool) -> None:
     if as_json:
         click.echo(msgspec.json.format(msgspec.json.encode(found), indent=2))
         return
-    what = f"{found.runs} runs" if everything else runs[0]
+    what = f"{found.runs} run{'' if found.runs == 1 else 's'}" if everything else runs[0]
     click.echo(f"{what}: ${found.cost / MICRO:.6f}, {found.calls} calls")
     for title, lines in (("tier", found.tiers), ("role", found.roles), ("model", found.models)):
         _table(title, lines, found.cost, found.calls)

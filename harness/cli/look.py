@@ -1,6 +1,7 @@
 """`ls`, `show`, `log`, `diff`: looking at runs. Nothing here needs Docker or a model."""
 
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -106,14 +107,20 @@ def diff(run: str, iteration: int | None) -> None:
     root = Path(state.created.repo)  # the store is the harness's own: the repository may be gone
     place = Repository(root=root, git_dir=root, head_dir=root, bare=True, id=state.created.repo_id)
     store = Store(places().home, place)
-    for text in store.diff(state.created.base_tree, candidate.tree).splitlines():
-        click.echo(_coloured(text))
+    for text in shown(store.diff(state.created.base_tree, candidate.tree)):
+        click.echo(text)
 
 
-def _coloured(text: str) -> str:
-    """A diff line as terminals show it; click strips the colour where nobody sees it."""
-    clean_text = clean(text)
+def shown(diff: str) -> Iterator[str]:
+    """The lines of a diff, as a terminal may have them and `git apply` takes them: the ends of lines are the file's."""
+    for row in diff.removesuffix("\n").split("\n") if diff else ():
+        body = row.removesuffix("\r")
+        yield _coloured("\f".join(map(clean, body.split("\f")))) + row[len(body) :]
+
+
+def _coloured(clean_text: str) -> str:
+    """A diff line in colours; click strips them where nobody sees them."""
     for mark, colour in (("+++", "bold"), ("---", "bold"), ("@@", "cyan"), ("+", "green"), ("-", "red")):
-        if text.startswith(mark):
+        if clean_text.startswith(mark):
             return click.style(clean_text, bold=True) if colour == "bold" else click.style(clean_text, fg=colour)
     return clean_text

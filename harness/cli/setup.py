@@ -48,7 +48,9 @@ def init(repo: Path) -> None:
 
     repository = discover(repo)
     target = repository.root / FILE
-    if target.exists():
+    if repository.bare:
+        raise ConfigError(f"{repository.root} is bare", "there is no checkout to write into", "call it in a clone")
+    if target.exists() or target.is_symlink():
         raise ConfigError(f"{FILE} is here already", str(target), "edit it, or remove it and call init again")
     base = resolve(repository, None)
     store = Store(places().home, repository)

@@ -7,6 +7,8 @@ from pathlib import Path
 import msgspec
 import platformdirs
 
+from harness.config.errors import ConfigError
+
 
 class Places(msgspec.Struct, frozen=True):
     """Where state and the user's settings live. `LOOPWRIGHT_HOME` moves both."""
@@ -17,9 +19,17 @@ class Places(msgspec.Struct, frozen=True):
 
 
 def places(environ: Mapping[str, str] = os.environ) -> Places:
-    """The directories of this user: the platform's own, or everything under `LOOPWRIGHT_HOME`."""
+    """The directories of this user: the platform's own, or everything under `LOOPWRIGHT_HOME`.
+
+    Raises `ConfigError` for a user without a home."""
     if home := environ.get("LOOPWRIGHT_HOME"):
-        root = Path(home).expanduser().absolute()
+        try:
+            root = Path(home).expanduser().absolute()
+        except RuntimeError as error:
+            raise ConfigError(f"LOOPWRIGHT_HOME={home} is no place", str(error), "give a path") from None
         return Places(root, root / "config.toml", root / "models.toml")
-    config = platformdirs.user_config_path("loopwright")
-    return Places(platformdirs.user_state_path("loopwright"), config / "config.toml", config / "models.toml")
+    try:
+        config, state = platformdirs.user_config_path("loopwright"), platformdirs.user_state_path("loopwright")
+    except RuntimeError as error:
+        raise ConfigError("there is no home directory", str(error), "set HOME or LOOPWRIGHT_HOME") from None
+    return Places(state, config / "config.toml", config / "models.toml")

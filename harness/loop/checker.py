@@ -64,6 +64,7 @@ def check(run: Run, candidate: CandidateMade) -> Generator[Event, None, None]:
     """Have the candidate judged in a throw-away copy of its tree, unless it has been."""
     if (known := run.iteration(candidate.n)) and known.verdicts:
         return
+    before = [run.state.conversations[name] for name in numbered(run, f"checker.{candidate.n}")]
     with closing(Looking(run, "checker", candidate)) as tree:
         ending = yield from converse(
             run,
@@ -73,6 +74,7 @@ def check(run: Run, candidate: CandidateMade) -> Generator[Event, None, None]:
             checker_tools(tree, run.clean, timeout=run.config.sandbox.command_timeout),
             n=candidate.n,
             schema=SCHEMA,
+            anew=bool(before and before[-1].ended and before[-1].ended.ending != "quiet"),  # it came to no verdict
         )
     if tree.sandbox:
         yield SandboxClosed(sandbox=tree.sandbox.id)

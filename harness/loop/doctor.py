@@ -1,12 +1,13 @@
 """What a run needs of this machine, looked at without starting one."""
 
+import os
 import shutil
 import subprocess
 import time
 
 from harness.config import ConfigError, Places, settle
 from harness.events import DRILL
-from harness.journal import Journal
+from harness.journal import Journal, JournalError
 from harness.models import CatalogError, MessagesModel, UnpricedModel, load
 from sandboxes import Check
 
@@ -38,8 +39,15 @@ def _git() -> Check:
 
 
 def _disk(places: Places) -> Check:
-    places.home.mkdir(parents=True, exist_ok=True)
-    free = shutil.disk_usage(places.home).free / 1e9
+    try:
+        places.home.mkdir(parents=True, exist_ok=True)
+        free = shutil.disk_usage(places.home).free / 1e9
+        if not os.access(places.home, os.W_OK):
+            raise PermissionError(13, "it cannot be written")
+    except OSError as error:
+        why = error.strerror or str(error)
+        fix = "mend its permissions, or set LOOPWRIGHT_HOME"
+        return Check(name="state", ok=False, what=str(places.home), why=why, fix=fix)
     return Check(
         name="state",
         ok=free >= DISK_GB,
@@ -78,7 +86,10 @@ def _models(places: Places) -> tuple[Check, ...]:
 def drilled(places: Places) -> Check:
     """When gates were last drilled on this machine, where, and what came of it."""
     path = places.home / "journal.db"
-    runs = Journal(path).runs() if path.exists() else ()
+    try:
+        runs = Journal(path).runs() if path.exists() else ()
+    except JournalError as error:
+        return Check(name="journal", ok=False, what=error.what, why=error.why, fix=error.fix)
     last = next((run for run in runs if run.source == DRILL and run.outcome), None)
     if last is None:
         return Check(name="drill", ok=True, what="never: `loopwright drill` shows whether a repository's gates see")

@@ -45,12 +45,13 @@ def fork(journal: Journal, home: Path, run: str, iteration: int, note: str = "",
     wanted = limits or msgspec.structs.replace(before, iterations=before.iterations + iteration)
     goal = msgspec.structs.replace(created.goal, limits=wanted)
     store = store_of(home, created)
-    for event in past:
-        if isinstance(event, CandidateMade):
-            store.keep(new, event.n, event.commit)
     first = msgspec.structs.replace(created, goal=goal, principal=principal or created.principal)
     forked = RunForked(run=run, iteration=iteration, seq=last.seq, head=last.hash, note=note, principal=principal)
-    journal.create(new, first, forked, *past)
+    with journal.hold(new):  # `gc` lets go of what no run has, unless it is held
+        for event in past:
+            if isinstance(event, CandidateMade):
+                store.keep(new, event.n, event.commit)
+        journal.create(new, first, forked, *past)
     return new
 
 

@@ -7,6 +7,7 @@ import msgspec
 
 from harness.agent import Conversation, Ending, Toolbox, TurnLimits, prompt, replay, turns
 from harness.events import ConversationEnded, Event, Notice, Role
+from harness.exits import ENVIRONMENT
 from harness.loop.asking import denied
 from harness.loop.endings import Ended
 from harness.loop.routing import apart, profiles
@@ -47,7 +48,9 @@ def converse(
         who = profiles(run, role, n)
         voice = run.router.named(known) if known else run.router.choose(who, apart(run, role))
         if voice is None:
-            raise Ended("failed", f"there is no model left for the {role}", 2, "name more of them in [models]")
+            raise Ended(
+                "failed", f"there is no model left for the {role}", ENVIRONMENT, "name more of them in [models]"
+            )
         try:
             return (yield from _held(run, role, place, bool(known), first, toolbox, voice, schema, limits, ledger))
         except ModelError as error:

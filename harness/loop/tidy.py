@@ -32,7 +32,7 @@ def _candidates(places: Places, journal: Journal, keep: frozenset[str], before: 
     gone = []
     for path in sorted((places.home / "store").glob("*.git")):
         store = Store(places.home, Repository(root=path, git_dir=path, head_dir=path, bare=True, id=path.stem))
-        held = store.runs()  # first: a run is in the journal before it has anything here
+        held = frozenset(run for run in store.runs() if not journal.is_held(run))  # first: it may be made just now
         known = {row.run for row in journal.runs() if row.run in keep or not 0 < row.ended < before}
         for run in sorted(held - known):
             store.forget(run)

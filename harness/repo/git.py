@@ -166,7 +166,7 @@ def start(
     except OSError as error:
         if error.filename not in ("git", "/bin/sh"):
             raise RepoError(f"git cannot work in {error.filename}", error.strerror or str(error)) from None
-        raise GitMissing("git was not found", "no `git` on the PATH", "install git 2.32 or newer") from None
+        raise GitMissing("git was not found", "no `git` on the PATH", "install git 2.31 or newer") from None
 
 
 def environment(place: Place | None) -> dict[str, str]:
