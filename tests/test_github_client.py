@@ -147,6 +147,12 @@ def test_git_has_the_token_and_no_more_than_its_scope(stand: StandIn, world: Wor
     assert "write-token" not in "".join(p.read_text(errors="replace") for p in tmp_path.rglob("config"))
 
 
+@pytest.mark.parametrize("url", ["https://github.com/\x07/a.txt", "https://github.com/" + "a" * 70_000, "https://[/a"])
+def test_an_address_that_is_none_is_refused(github: GitHub, url: str) -> None:
+    with pytest.raises(ForgeRejected):
+        github.wire.download(url, 100, ("github.com",))
+
+
 def test_logs_are_cut_around_the_first_error(world: World, github: GitHub) -> None:
     stamp = "2026-11-22T10:00:00.0000000Z "
     rows = [f"{stamp}line {n}" for n in range(500)]

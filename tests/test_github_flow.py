@@ -50,7 +50,10 @@ def test_label_draft_review_second_commit_failed_check_fix_ready(scene: Scene) -
     head2 = world.tip(pull["branch"])
     assert world.git("rev-parse", f"{head2}^") == head
     replies = [each for each in world.review_comments if each.get("reply_to") == asked["comment"]["id"]]
-    assert [each["body"] for each in replies] == [f"Done in {head2[:12]}."]
+    assert [each["body"].partition("\n")[0] for each in replies] == [f"Done in {head2[:12]}."]
+    # had a person's token said it, it would come back as a review of that person's: it starts nothing
+    echo = runner.deliver("pull_request_review_comment", reviewed(world, number, replies[0]["body"], "x.py", 1))
+    assert (echo.gate.outputs["code"], echo.work) == ("ignored", None)
 
     # a failed check leads to a third, once: the same failure again is left to a person
     log = "run pytest\n##[error]AssertionError: version is missing\n"
@@ -127,11 +130,22 @@ def test_delivered_twice_held_back_and_cut_off_it_is_one_pull_request(scene: Sce
     # commands that need no model
     [(number, pull)] = world.pulls.items()
     main, head = world.tip("main"), world.tip(pull["branch"])
+    runner.inputs = {"pr": "drafts"}  # a wrong input is told before anything is spent, and where it was asked
+    wrong = runner.job("gate", "issue_comment", commented(world, issue, "/loopwright retry"), 7)
+    assert (wrong.code, wrong.outputs["outcome"]) == (2, "error"), wrong.out
+    assert "pr is 'drafts'" in tracking(world, number)[0].replace("\\", "")
+    late = runner.job("publish", "issues", payload, 2, gates[1].outputs["ticket"])
+    assert (late.code, late.outputs["outcome"]) == (2, "error"), late.out
+    assert "correct the input" in tracking(world, issue)[0]
+    runner.inputs = {}
     help_ = runner.deliver("issue_comment", commented(world, issue, "/loopwright halp"))
     assert help_.outcome == "answered"
     assert "Did you mean `help`" in world.comments[-1]["body"]
     undone = runner.deliver("issue_comment", commented(world, number, "/loopwright undo"))
     assert undone.outcome == "pr_updated", undone
+    assert f"{head[:12]} was taken back" in pull["body"]
+    assert f"Fixes #{issue}" not in pull["body"], "nothing is proven of what stands there now"
+    assert f"Refs #{issue}" in pull["body"]
     now = world.tip(pull["branch"])
     assert world.git("rev-parse", f"{now}^") == head
     assert world.git("rev-parse", f"{now}^{{tree}}") == world.git("rev-parse", f"{main}^{{tree}}")

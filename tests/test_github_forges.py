@@ -141,7 +141,7 @@ def test_what_is_no_forge_says_what_to_do() -> None:
 
 def test_the_token_and_the_kind_of_client(tmp_path: Path) -> None:
     place = where("https://ghe.acme.example/o/r", {"LOOPWRIGHT_FORGE": "github"})
-    made = connect(place, {"GITHUB_TOKEN": "t"})
+    made = connect(place, {"GITHUB_TOKEN": "t", "LOOPWRIGHT_FORGE": "github"})
     assert isinstance(made, GitHub)
     assert made.wire.base == "https://ghe.acme.example/api/v3"
     assert isinstance(connect(where("https://gitlab.com/o/r", {}), {"GITLAB_TOKEN": "t"}), GitLab)
@@ -149,6 +149,22 @@ def test_the_token_and_the_kind_of_client(tmp_path: Path) -> None:
     with pytest.raises(ForgeDenied) as none:
         token(where("https://gitlab.com/o/r", {}), {})
     assert "GITLAB_TOKEN" in none.value.fix
+
+
+def test_a_token_of_github_com_goes_to_no_other_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nonexistent")
+    mine = {"GH_TOKEN": "a", "GITHUB_TOKEN": "b"}
+    for url in ("https://github.com.evil.example/o/r", "git@mygithub.evil.example:o/r", "http://github.com/o/r"):
+        place = where(url, {})
+        assert place.kind == "github"
+        with pytest.raises(ForgeDenied) as none:
+            token(place, mine)
+        assert "GH_ENTERPRISE_TOKEN" in none.value.fix
+        assert token(place, mine | {"GH_ENTERPRISE_TOKEN": "c"}) == "c"
+    place = where("https://github.acme.example/o/r", {})
+    assert token(place, mine | {"GH_HOST": "github.acme.example"}) == "a"
+    assert token(where("https://acme.ghe.com/o/r", {"LOOPWRIGHT_FORGE": "github"}), mine) == "a"
+    assert token(where("git@github.com:o/r", {}), mine) == "a"
 
 
 def test_the_token_of_gh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

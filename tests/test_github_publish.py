@@ -10,11 +10,16 @@ import pytest
 from harness.forge import ForgeRejected
 from harness.forge.commits import File, commit, read_back
 from harness.forge.github import GitHub
+from harness.github.actions import Runner as Runner_
+from harness.github.admission import Policy
 from harness.github.marker import Ledger, find, write
 from harness.github.options import Options
 from harness.github.patch import PatchPolicy
-from harness.github.publish import failure
+from harness.github.publish import Job, failure, finish
+from harness.github.snapshot import Context
+from harness.github.ticket import Ticket, decide
 from harness.github.tracker import locate
+from harness.github.trigger import Trigger
 from harness.repo.remote import RemoteFailed
 from tests.github_desk import GOOD, Desk, Files
 from tests.github_stand_in import StandIn, World
@@ -90,6 +95,43 @@ def test_what_a_person_has_to_see_stays_a_draft_with_a_label(desk: Desk, world: 
     assert ledger.held
     free = desk.publish(directory, options=Options(pr="ready", patch=PatchPolicy(allow=("requirements*.txt",))))
     assert world.pulls[free.number]["draft"] is False
+
+
+def test_goals_without_an_issue_have_branches_and_titles_of_their_own(desk: Desk, world: World, tmp_path: Path) -> None:
+    """Two schedules must not push to one branch; and one whose pull request is open starts nothing."""
+    trigger = Trigger(kind="goal", event="schedule", repository=world.repository)
+    ticket = Ticket(work="run", code="ok", reason="scheduled", kind="goal", permission="write")
+    made = []
+    for n, wish in enumerate(("Raise the oldest dependency.\nMind the lock file.", "Correct the documentation")):
+        directory, _ = desk.bundle({f"httprange/goal{n}.py": ("100644", b"X = 1\n")})
+        context = Context(repository=world.repository, kind="goal", number=0, title="", at="", actor="ghost",
+                          permission="none", wish=wish)  # fmt: skip
+        room = tmp_path / f"room-{n}"
+        room.mkdir()
+        made.append(finish(Job(github=desk.github, trigger=trigger, ticket=ticket, options=Options(), bundle=directory,
+                               room=room, context=context)))  # fmt: skip
+    assert [each.ending for each in made] == ["pr_opened", "pr_opened"], made
+    assert made[0].branch == "loopwright/goal-raise-the-oldest-dependency"
+    assert made[1].branch == "loopwright/goal-correct-the-documentation"
+    assert world.pulls[made[0].number]["title"] == "Raise the oldest dependency."
+    runner = Runner_(
+        event="schedule", payload=Path("x"), repository=world.repository, token="t", api="", graphql="", server="",
+        temp=Path(), run=1, attempt=1, output=None, summary=None,
+    )  # fmt: skip
+    again = decide(trigger, desk.github, Policy(goal="Raise the oldest dependency.\nMind the lock file."), runner)
+    assert (again.work, again.code) == ("none", "ignored")
+    assert f"#{made[0].number} for this goal is open" in again.reason
+    assert decide(trigger, desk.github, Policy(goal="Another thing"), runner).work == "run"
+
+
+def test_what_is_allowed_is_allowed_from_the_root_alone(desk: Desk, world: World) -> None:
+    directory, _ = desk.bundle({".github/workflows/ci.yml": ("100644", b"on: push\n")})
+    held = desk.publish(directory, options=Options(patch=PatchPolicy(allow=("ci.yml",))))
+    assert held.ending == "blocked_by_policy"
+    directory, _ = desk.bundle({"docs/new.md": ("100644", b"# new\n"), "src/new.md": ("100644", b"# new\n")})
+    drift = PatchPolicy(protected=("**",), allow=("README.md", "docs/**"))
+    held = desk.publish(directory, options=Options(patch=drift))
+    assert (held.ending, "src/new.md" in held.reason, "docs" in held.reason) == ("blocked_by_policy", True, False)
 
 
 def test_a_red_run_can_leave_a_branch_or_a_draft_and_is_red_all_the_same(desk: Desk, world: World) -> None:

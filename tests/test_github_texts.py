@@ -91,6 +91,8 @@ def test_any_text_is_read_and_reading_again_changes_little(text: str) -> None:
         ("/loopwright ask: where is it?", "ask", "where is it?"),
         ("/loopwright halp", "help", "help"),
         ("/loopwright fix --base dev --max-cost=2.5 --ready now", "fix", "now"),
+        ("/Loopwright fix it", "fix", "it"),
+        ("/loopwright fix --verbose prints nothing", "fix", "--verbose prints nothing"),
     ],
 )
 def test_a_command_is_the_first_word(said: str, verb: str, text: str) -> None:
@@ -99,6 +101,30 @@ def test_a_command_is_the_first_word(said: str, verb: str, text: str) -> None:
     assert (found.verb, found.text) == (verb, text)
     if "--base" in said:
         assert (found.base, found.max_cost, found.draft) == ("dev", 2.5, False)
+
+
+@pytest.mark.parametrize(
+    ("flag", "dollars"),
+    [("--max-cost .5", 0.5), ("--max-cost $3", 3.0), ("--max-cost  1.25", 1.25), ("\u2014max-cost 2", 2.0)],
+)
+def test_a_limit_is_read_as_people_write_it(flag: str, dollars: float) -> None:
+    found = parse(f"/loopwright fix {flag} the end")
+    assert found is not None
+    assert (found.verb, found.max_cost, found.text) == ("fix", dollars, "the end")
+
+
+@pytest.mark.parametrize(
+    "flag",
+    [
+        "--max-cost 1,50", "--max-cost two", "--max-cost 0", "--max-cost", "--max_cost 3", "--maxcost=3", "--reddy",
+        "--base", "-max-cost 3", "--max-cost 99999",
+    ],
+)  # fmt: skip
+def test_a_limit_that_is_not_understood_starts_nothing(flag: str) -> None:
+    for said in (f"/loopwright fix {flag}", f"/loopwright {flag}"):
+        found = parse(said)
+        assert found is not None
+        assert (found.verb, bool(found.unknown)) == ("help", True), found
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import pytest
 from harness.forge import Account, Issue, Permission, Pull
 from harness.github.admission import Actor, Policy, admitted, may_mend, on_pull, upstream, wanted
 from harness.github.commands import parse
-from harness.github.marker import Ledger
+from harness.github.marker import Ledger, write
 from harness.github.trigger import Trigger, read
 from tests.github_stand_in.contract import DATA
 
@@ -71,6 +71,8 @@ def said(text: str, **more: Any) -> Trigger:
         (trigger(label="bug"), "none", "ignored"),
         (trigger(label="", action="assigned", assignee="robot"), "run", "ok"),
         (trigger(label="", action="assigned", assignee="mona"), "none", "ignored"),
+        (trigger(label="Loopwright"), "run", "ok"),  # a forge tells neither labels nor logins apart by case
+        (trigger(label="", action="assigned", assignee="Robot"), "run", "ok"),
         (trigger(issue=issue(locked=True)), "none", "locked"),
         (trigger(issue=issue(open=False)), "none", "closed"),
         (said("/loopwright fix"), "run", "ok"),
@@ -87,6 +89,12 @@ def said(text: str, **more: Any) -> Trigger:
             "no_command",
         ),
         (trigger(event="pull_request_review", place="review", text=" "), "none", "no_command"),
+        # with a person's token as publish-token, what we say in a thread comes back as that person's words
+        (
+            trigger(event="pull_request_review_comment", place="review_comment", text=f"Done.\n\n{write(Ledger())}"),
+            "none",
+            "ignored",
+        ),
         (trigger(kind="checks", event="workflow_run", conclusion="failure"), "run", "ok"),
         (trigger(kind="checks", event="workflow_run", conclusion="success"), "ready", "ok"),
         (trigger(kind="checks", event="workflow_run", conclusion="cancelled"), "none", "ignored"),

@@ -76,7 +76,11 @@ def connect(place: Where, environ: Mapping[str, str] = os.environ) -> Forge:
 
 def token(place: Where, environ: Mapping[str, str] = os.environ) -> str:
     """The token: from the environment, else what the program `gh` has for this host."""
-    for name in _TOKENS[place.kind]:
+    names = _TOKENS[place.kind]
+    if place.kind == "github" and not _github_com(place.server, environ):
+        # as `gh` has it: a token of github.com goes to no server that merely has "github" in its name
+        names = tuple(name for name in names if name not in ("GH_TOKEN", "GITHUB_TOKEN"))
+    for name in names:
         if value := environ.get(name):
             return value
     if place.kind == "github" and shutil.which("gh"):
@@ -86,9 +90,17 @@ def token(place: Where, environ: Mapping[str, str] = os.environ) -> str:
             done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=20)
             if done.returncode == 0 and done.stdout.strip():
                 return done.stdout.strip()
-    names = " or ".join(_TOKENS[place.kind][1:3])
-    fix = f"set {names}" + (", or run: gh auth login" if place.kind == "github" else "")
+    fix = f"set {' or '.join(names[1:3])}" + (", or run: gh auth login" if place.kind == "github" else "")
     raise ForgeDenied(f"there is no token for {place.server}", "nothing can be pushed or read without one", fix)
+
+
+def _github_com(server: str, environ: Mapping[str, str]) -> bool:
+    """Whether `server` is GitHub's own, or the one that this environment names as its GitHub."""
+    if environ.get("LOOPWRIGHT_FORGE") == "github" or environ.get("GITHUB_API_URL"):
+        return True
+    if server in (environ.get("GITHUB_SERVER_URL"), f"https://{environ.get('GH_HOST')}"):
+        return True
+    return server == "https://github.com" or (server.startswith("https://") and server.endswith(".ghe.com"))
 
 
 def _kind(host: str, server: str, environ: Mapping[str, str]) -> str:

@@ -157,7 +157,10 @@ class Wire:
         that an answer of the forge named. Raises `ForgeRejected` for another host or too many bytes."""
         import httpx2
 
-        host = httpx2.URL(url).host
+        try:
+            host = httpx2.URL(url).host
+        except httpx2.InvalidURL as error:
+            raise ForgeRejected("the file has no address that can be asked", str(error)) from None
         if hosts and host not in hosts:
             raise ForgeRejected("the file is on a host that is not the forge's", host)
         try:

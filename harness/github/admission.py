@@ -5,7 +5,7 @@ from typing import Literal
 import msgspec
 
 from harness.forge import Account, Permission, Pull, at_least
-from harness.github.marker import Ledger
+from harness.github.marker import Ledger, find
 from harness.github.trigger import Trigger
 
 Work = Literal["run", "ready", "reply", "undo", "cancel", "none"]
@@ -30,6 +30,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     min_permission: Permission = "write"
     ci_autofix: bool = True
     ci_attempts: int = 3
+    goal: str = ""
+    """What schedules, and dispatches that say nothing, want."""
     review_comments: bool = True
     """Whether a review comment on a pull request of ours needs no command."""
 
@@ -81,6 +83,9 @@ def wanted(trigger: Trigger, policy: Policy) -> Decision:
                 return _yes("reply", "nothing was asked")
             case _:
                 return _yes("run", "asked by a command")
+    if trigger.place in ("review_comment", "review") and find(trigger.text):
+        # with a person's token in our hand, what we say in a thread comes back as that person's words
+        return _no("ignored", "our own words")
     if trigger.place in ("review_comment", "review"):
         if not policy.review_comments or not trigger.text.strip() or trigger.conclusion == "approved":
             return _no("no_command", "a review that asks for nothing")
@@ -91,9 +96,10 @@ def wanted(trigger: Trigger, policy: Policy) -> Decision:
 
 
 def _by_issue_event(trigger: Trigger, policy: Policy) -> Decision:
-    if trigger.action == "labeled" and trigger.label == policy.label:
+    # a forge tells neither labels nor logins apart by case
+    if trigger.action == "labeled" and trigger.label.casefold() == policy.label.casefold():
         return _yes("run", f"labelled {policy.label}")
-    if trigger.action == "assigned" and policy.assignee and trigger.assignee == policy.assignee:
+    if trigger.action == "assigned" and policy.assignee and trigger.assignee.casefold() == policy.assignee.casefold():
         return _yes("run", f"assigned to {policy.assignee}")
     return _no("ignored", f"neither the label {policy.label} nor our assignee")
 

@@ -1,5 +1,7 @@
 """What is done without a model: words, taking a draft's mark away, taking a commit back, cancelling a run."""
 
+import re
+
 from harness.forge import ForgeError, Pull
 from harness.forge.checks import checks
 from harness.github import tracker
@@ -71,7 +73,8 @@ def _not_ready(job: Job, pull: Pull, ledger: Ledger, asked: bool) -> str:
         return "it changes files that a person has to look at first"
     if job.options.pr != "draft" and not asked:
         return "drafts are left as they are here"
-    found = checks(job.github, pull.head)
+    here = f"/actions/runs/{job.workflow}/"  # a job that was started by a review is a check of the pull request
+    found = [each for each in checks(job.github, pull.head) if here not in each.url]
     waiting = [each.name for each in found if each.state in ("red", "running")]
     return f"these checks are not green: {', '.join(waiting[:5])}" if waiting else ""
 
@@ -90,7 +93,11 @@ def _undo(job: Job) -> Result:
     head = undo(job.github, store, base.commit, before, pull.branch, words)
     stands = Ledger(issue=ledger.issue, head=head, tree=store.tree(before), held=ledger.held)
     body = pull.body[: pull.body.rfind("<!-- loopwright:")].rstrip()
-    job.github.edit_pull(pull, pull.title, f"> The last commit was taken back.\n\n{body}\n\n{write(stands)}")
+    body = re.sub(rf"(?m)^Fixes (?=#{ledger.issue}$)", "Refs ", body)  # nothing is proven of what stands there now
+    told = (
+        f"> {base.commit[:12]} was taken back. What follows is about that commit: no gate has judged what stands now."
+    )
+    job.github.edit_pull(pull, pull.title, f"{told}\n\n{body}\n\n{write(stands)}")
     reason = f"{base.commit[:12]} was taken back"
     return Result(ending="pr_updated", reason=reason, number=pull.number, url=pull.url, branch=pull.branch, head=head)
 

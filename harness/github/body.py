@@ -8,7 +8,7 @@ import msgspec
 
 from harness.github.manifest import GateProof, Manifest, dollars
 from harness.github.marker import Ledger, write
-from harness.github.visible import one_line
+from harness.github.visible import one_line, visible
 from harness.goal import MICRO, slug
 
 BRANCHES = "loopwright/"
@@ -71,6 +71,12 @@ def title_of(manifest: Manifest, setting: Setting) -> str:
 def branch_of(kind: str, number: int, title: str) -> str:
     """The branch of a goal: the same one for the same issue, whatever is written in it."""
     return f"{BRANCHES}{kind}-{number}" if number else f"{BRANCHES}{kind}-{slug(title, 40)}"
+
+
+def headline(goal: str) -> str:
+    """The first line of a goal in words: what its pull request and its branch are called by."""
+    lines = visible(goal).text.splitlines()
+    return one_line(lines[0]) if lines else ""
 
 
 def message(manifest: Manifest, setting: Setting, co_author: str = "") -> str:

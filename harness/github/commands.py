@@ -11,7 +11,12 @@ Verb = Literal[
     "help",
 ]  # fmt: skip
 VERBS: tuple[Verb, ...] = get_args(Verb)
-_FLAG = re.compile(r"--(base|max-cost)[= ]([^\s]{1,100})|--(draft|ready)(?=\s|$)")
+FLAGS = ("--base", "--max-cost", "--draft", "--ready")
+_FLAG = re.compile(r"--(base|max-cost)(?:=| +)([^\s]{1,100})(?=\s|$)|--(draft|ready)(?=\s|$)")
+_LIKE = re.compile(r"--?([A-Za-z][\w-]*)")
+_DASH = re.compile(r"\A[\u2013\u2014](?=[A-Za-z])")
+"""What keyboards make of two hyphens."""
+_DOLLARS = re.compile(r"\$?(\d{0,4}(?:\.\d{1,4})?)")
 
 HELP = """\
 | command | what it does |
@@ -34,7 +39,7 @@ Flags, before the words: `--base BRANCH`, `--max-cost USD`, `--draft`, `--ready`
 
 
 class Command(msgspec.Struct, frozen=True, kw_only=True):
-    """What a comment asks for. `unknown` is a word that is no verb, with the nearest one in `text`."""
+    """What a comment asks for. `unknown` is what was not understood, with the nearest thing that is in `text`."""
 
     verb: Verb
     text: str = ""
@@ -54,7 +59,7 @@ def parse(body: str, name: str = "/loopwright") -> Command | None:
     start = re.sub(r"\A(?:[ \t]*\n)+", "", body.replace("\r\n", "\n")).expandtabs(4)
     first, _, rest = start.lstrip(" ").partition("\n")
     indent = len(start) - len(start.lstrip(" "))
-    if indent > 3 or not re.match(re.escape(name) + r"(?=\s|$)", first):
+    if indent > 3 or not re.match(re.escape(name) + r"(?=\s|$)", first, re.IGNORECASE):
         return None
     words = first[len(name) :].strip()
     head, _, tail = words.partition(" ")
@@ -64,14 +69,24 @@ def parse(body: str, name: str = "/loopwright") -> Command | None:
         return Command(verb="help", unknown=head, text=near[0] if near else "")
     text = tail if named else words
     base, cost, draft = "", 0.0, None
-    text = text.strip()
+    text = _DASH.sub("--", text.strip())
     while match := _FLAG.match(text):
         if match[1] == "base":
             base = match[2]
         elif match[1] == "max-cost":
-            cost = float(match[2]) if re.fullmatch(r"\d{1,4}(?:\.\d{1,4})?", match[2]) else 0.0
+            cost = _dollars(match[2])
+            if not cost:  # a limit that is not understood is none that may be passed over
+                return Command(verb="help", unknown=match[0])
         else:
             draft = match[3] == "draft"
-        text = text[match.end() :].strip()
+        text = _DASH.sub("--", text[match.end() :].strip())
+    if (like := _LIKE.match(text)) and (near := difflib.get_close_matches(f"--{like[1].lower()}", FLAGS, 1, 0.75)):
+        return Command(verb="help", unknown=like[0], text=near[0])
     whole = f"{text}\n{rest}".strip()
     return Command(verb=named or "fix", text=whole, base=base, max_cost=cost, draft=draft)
+
+
+def _dollars(text: str) -> float:
+    """An amount; 0 for what is none."""
+    found = _DOLLARS.fullmatch(text)
+    return float(found[1]) if found and found[1] else 0.0

@@ -1,11 +1,13 @@
 """The jobs of the action: what each reads from the one before, what it leaves for the next, and what it says."""
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
 
 from gates import Gate
+from harness.config import ConfigError
 from harness.exits import UNPROVEN
 from harness.forge import ForgeError
 from harness.github import actions, answers, manifest, options, tracker
@@ -14,11 +16,13 @@ from harness.github.body import plain
 from harness.github.deliver import Moved
 from harness.github.leaks import safe
 from harness.github.manifest import Manifest
+from harness.github.marker import Ledger
+from harness.github.options import Options
 from harness.github.outcome import Result
 from harness.github.publish import Job, failure, finish, tell
 from harness.github.replies import reply
 from harness.github.snapshot import Context
-from harness.github.ticket import decide, open_comment
+from harness.github.ticket import Ticket, decide, open_comment
 from harness.github.visible import one_line
 from harness.github.voice import speaking
 from harness.journal import Record, State
@@ -29,9 +33,9 @@ ANSWER = "answer with `/loopwright answer` and your words: a new run is told the
 
 def opened(begun: Begun, say: Callable[[str], None]) -> int:
     """The gate: decide, say so, and hand the ticket on."""
-    options.options(begun.environ)  # a wrong input is told before anything is spent
     ticket = decide(begun.trigger, begun.github, begun.policy, begun.runner)
     if begun.trigger is not None and ticket.work != "none":
+        _checked(begun, ticket)
         ticket = open_comment(begun.github, begun.trigger, ticket, begun.runner.job, begun.runner.run)
     begun.ticket = ticket
     rate = begun.github.rate
@@ -44,6 +48,24 @@ def opened(begun: Begun, say: Callable[[str], None]) -> int:
         actions.summarise(begun.runner, f"Loopwright did not start: {plain(ticket.reason)}")
     actions.set_outputs(begun.runner, ticket.outputs)
     return 0
+
+
+def _checked(begun: Begun, ticket: Ticket) -> None:
+    """A wrong input of any of the jobs is told here, where it was asked, before anything is spent. Raises
+    `ConfigError`."""
+    try:
+        options.options(begun.environ)
+        options.overrides(begun.environ)
+        options.trust(begun.environ, private=True)
+    except ConfigError as error:
+        result = failure(error)
+        actions.set_outputs(begun.runner, {"outcome": result.ending, "reason": one_line(result.reason, 300)})
+        with suppress(ForgeError):  # the job is red in any case
+            words = tracker.ended(result, None, begun.runner.job)
+            ledger = Ledger(issue=ticket.number, workflow=begun.runner.run)
+            if ticket.number:
+                tracker.put(begun.github, tracker.locate(begun.github, ticket.number), words, ledger)
+        raise
 
 
 def work_of(begun: Begun) -> str:
@@ -99,10 +121,14 @@ def closed(begun: Begun, room: Path, secrets: tuple[str, ...], say: Callable[[st
     try:
         with speaking(begun, say) as more:
             secrets = (*secrets, *more)
-            result = _done(_job(begun, room, secrets))
-    except ForgeError as error:  # the app has no voice: the job's own token says so
+            chosen = options.options(begun.environ, trigger_of(begun).command)
+            result = _done(_job(begun, room, secrets, chosen))
+    except (
+        ForgeError,
+        ConfigError,
+    ) as error:  # the app has no voice, an input is wrong: the job's own token says so
         result = failure(error)
-        tell(_job(begun, room, secrets), result, None, None)
+        tell(_job(begun, room, secrets, Options()), result, None, None)
     made = _manifest(begun)
     actions.set_outputs(begun.runner, _outputs(result, made, begun))
     words = safe(tracker.ended(result, made, begun.runner.job), secrets)
@@ -120,9 +146,7 @@ def _done(job: Job) -> Result:
     return finish(job) if job.ticket.asks == "change" else reply(job)
 
 
-def _job(begun: Begun, room: Path, secrets: tuple[str, ...]) -> Job:
-    trigger = trigger_of(begun)
-    chosen = options.options(begun.environ, trigger.command)
+def _job(begun: Begun, room: Path, secrets: tuple[str, ...], chosen: Options) -> Job:
     if key := begun.environ.get("LOOPWRIGHT_SSH_SIGNING_KEY"):
         path = room / "signing-key"
         path.touch(mode=0o600)
@@ -130,7 +154,7 @@ def _job(begun: Begun, room: Path, secrets: tuple[str, ...]) -> Job:
         chosen = msgspec.structs.replace(chosen, key=path)
     return Job(
         github=begun.github,
-        trigger=trigger,
+        trigger=trigger_of(begun),
         ticket=ticket_of(begun),
         options=chosen,
         bundle=begun.bundle,

@@ -55,6 +55,7 @@ def policy(environ: Mapping[str, str]) -> Policy:
         min_permission=_one_of("min-permission", LADDER, "write", environ),
         ci_autofix=_flag("ci-autofix", True, environ),
         ci_attempts=_number("ci-attempts", 3, environ),
+        goal=given("goal", "", environ),
         review_comments=_flag("review-comments", True, environ),
     )
 

@@ -29,7 +29,7 @@ class PatchPolicy(msgspec.Struct, frozen=True, kw_only=True):
     """The bounds of one patch."""
 
     allow: tuple[str, ...] = ()
-    """Globs of paths that are free, whatever the tiers say."""
+    """Globs, from the root, of paths that are free, whatever the tiers say."""
     protected: tuple[str, ...] = ()
     """Globs of further paths that never change."""
     max_files: int = 100
@@ -50,7 +50,7 @@ class Weighed(msgspec.Struct, frozen=True):
 
 def weigh(changes: Sequence[Change], size: int, policy: PatchPolicy) -> Weighed:
     """Judge a patch of `size` bytes of new content by its changed paths, from the raw trees."""
-    paths = [each for each in changes if not matches(each.path, policy.allow, anywhere=True)]
+    paths = [each for each in changes if not matches(each.path, policy.allow)]  # lists that permit begin at the root
     never = tuple(e.path for e in paths if matches(e.path, (*NEVER, *policy.protected), anywhere=True))
     ask = tuple(e.path for e in paths if e.path not in never and matches(e.path, ASK, anywhere=True))
     ask += tuple(

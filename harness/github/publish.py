@@ -7,13 +7,14 @@ from pathlib import Path
 
 import msgspec
 
+from harness.config import ConfigError
 from harness.events import CommentMade, Event
-from harness.exits import DENIED
+from harness.exits import DENIED, USAGE
 from harness.forge import ForgeDenied, ForgeError, Pull
 from harness.forge.commits import contains
 from harness.forge.github import GitHub
 from harness.github import attest, deliver, tracker
-from harness.github.body import Setting, body, branch_of, message, title_of
+from harness.github.body import Setting, body, branch_of, headline, message, title_of
 from harness.github.leaks import WITHHELD, leaks, safe
 from harness.github.manifest import BundleBroken, Manifest, load
 from harness.github.marker import Ledger, write
@@ -98,8 +99,7 @@ def _deliver(
         issue = github.issue(number)
         if not issue.open or issue.locked:
             raise deliver.Moved(f"issue #{number} was {'locked' if issue.locked else 'closed'} meanwhile", "")
-    asked = job.trigger.issue.title if job.trigger.issue else job.context.title if job.context else ""
-    title = there.title if there else asked
+    title = there.title if there else _asked(job)
     setting = _setting(job, manifest, verified, number, title)
     branch = there.branch if there else _branch(job, verified, remote, title)
     at = tip(remote, branch)
@@ -146,6 +146,12 @@ def _deliver(
     if not manifest.green:
         ending = ending_of(manifest.outcome, manifest.exit_code, manifest.tripped)
     return msgspec.structs.replace(done, ending=ending, number=pull.number, url=pull.url), pull
+
+
+def _asked(job: Job) -> str:
+    if job.trigger.issue or job.context is None:
+        return job.trigger.issue.title if job.trigger.issue else ""
+    return job.context.title or headline(job.context.wish)
 
 
 def _setting(job: Job, manifest: Manifest, verified: Verified, number: int, title: str) -> Setting:
@@ -251,7 +257,7 @@ def tell(job: Job, result: Result, manifest: Manifest | None, pull: Pull | None)
         )
         if trigger.place == "review_comment":
             done = f"Done in {result.head[:12]}." if good and result.head else "Not done: see the comment below."
-            github.reply(trigger.number, trigger.comment, done)
+            github.reply(trigger.number, trigger.comment, f"{done}\n\n{write(ledger)}")
         if trigger.place in ("issue_comment", "review_comment"):
             tracker.react(github, trigger.place, trigger.number, trigger.comment, "rocket" if good else "confused")
         return made.url
@@ -259,7 +265,7 @@ def tell(job: Job, result: Result, manifest: Manifest | None, pull: Pull | None)
         return ""
 
 
-def failure(error: ForgeError | RepoError) -> Result:
+def failure(error: ForgeError | RepoError | ConfigError) -> Result:
     """What an error on the way means for the job."""
     ending: Ending = "error"
     code = None
@@ -270,6 +276,8 @@ def failure(error: ForgeError | RepoError) -> Result:
             ending = "blocked_by_policy"
         case RemoteFailed(kind="denied") | ForgeDenied():
             code = DENIED
+        case ConfigError():
+            code = USAGE
         case _:
             pass
     return Result(ending=ending, reason=str(error), next_step=error.fix, code=code)

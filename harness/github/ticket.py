@@ -10,7 +10,7 @@ from harness.forge.github import GitHub
 from harness.github import admission
 from harness.github.actions import Runner
 from harness.github.admission import Actor, Decision, Policy, Work
-from harness.github.body import BRANCHES, branch_of
+from harness.github.body import BRANCHES, branch_of, headline
 from harness.github.marker import Ledger, find, write
 from harness.github.plans import plan_of
 from harness.github.snapshot import moment
@@ -82,6 +82,11 @@ def decide(trigger: Trigger | None, github: GitHub, policy: Policy, runner: Runn
                 reason = f"there is pull request #{pull.number} already; comment `{policy.command} revise` there"
                 return _closed(trigger, Decision(work="none", code="ignored", reason=reason))
             return _ticket(trigger, first, actor, at, pull)
+    if trigger.kind == "goal":
+        pull = github.pull_of(branch_of("goal", 0, headline(trigger.text or policy.goal)))
+        if pull and ledger_of(github, pull):
+            reason = f"pull request #{pull.number} for this goal is open still: merge it or close it"
+            return _closed(trigger, Decision(work="none", code="ignored", reason=reason))
     return _ticket(trigger, first, actor, at)
 
 

@@ -149,7 +149,8 @@ def ended(result: Result, manifest: Manifest | None, job: str = "") -> str:
 
 def help_text(unknown: str = "", near: str = "", why: str = "") -> str:
     """The commands there are; before them what was not understood, or why nothing is done."""
-    first = f"There is no command {code(unknown, 30)}." + (f" Did you mean {code(near, 30)}?" if near else "")
+    first = f"{code(unknown, 40)} is not understood, and nothing was started."
+    first += f" Did you mean {code(near, 30)}?" if near else ""
     said = first if unknown else f"Nothing was started: {plain(why)}." if why else ""
     return f"{said}\n\n{HELP}" if said else HELP
 
