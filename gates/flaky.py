@@ -37,6 +37,16 @@ def excuse(nodes: Sequence[str], room: Room, tree: str, how: Invocation) -> list
     return [node for node in tried if node in found]
 
 
+def unsteady(nodes: Sequence[str], room: Room, how: Invocation) -> list[str]:
+    """Which failures of base are chance: they pass when they are run again, alone, and in the whole run as well. As
+    failures of base they would excuse whatever a candidate does to them."""
+    tried = list(nodes) if len(nodes) <= MOST else [node for node in nodes if room.flaky(node)][:MOST]
+    seen = _again(tried, room, room.base, how, AT_BASE, enough="passed") if tried else {}
+    alone = [node for node in tried if "passed" in seen[node]]
+    whole = _whole(room, room.base, how).passed if alone else ()
+    return [node for node in alone if node in whole]
+
+
 def _again(
     nodes: Sequence[str], room: Room, tree: str, how: Invocation, times: int, *, enough: str = ""
 ) -> dict[str, set[str]]:

@@ -40,6 +40,7 @@ def _run(room: Room, sides: Layout, how: Invocation, tree: str) -> TestRun:
         files = sorted(changed & present)
         if not files and not everything:
             return TestRun(status="empty")
+    with room.open(tree) as sandbox:  # another one: loading the tests was enough to leave something in the first
         done = testing.execute(sandbox, how, () if everything else files)
     if done.status not in ("done", "empty"):
         return done

@@ -6,6 +6,7 @@ the tests. Its own tree shows that the tests it brings pass; there the ids come 
 
 from gates import coverage, process, testing, trees
 from gates.base import Gate, GateResult, Room
+from gates.flaky import unsteady
 from gates.own import silent
 from gates.proceedings import Judgement, counts, stopped
 from gates.process import Invocation, TestRun
@@ -50,18 +51,23 @@ def _at_base(gate: Gate, room: Room, how: Invocation) -> GateResult:
         why = f"{len(left)} collected tests did not run at base, {left[0]} for one (-x, --maxfail, a plugin?)"
         return stopped(gate, TestRun(status="error", why=f"{why}; fix: let every test run", output=done.output))
     unstable = tuple(node for node in done.passed if node not in stable)
+    chance = unsteady([f.id for f in done.failures if "::" in f.id and f.id in stable], room, how)
     notes = (
+        *(f"flaky: {node}" for node in chance),
         *([f"{len(unstable)} test ids change from run to run and are not compared"] if unstable else ()),
         *(f"the plugins of this repository change how tests run: {trait}" for trait in done.traits),
     )
-    failures = (*done.failures, *((testing.UNEXPLAINED,) if done.unexplained else ()))
+    steady = (failure for failure in done.failures if failure.id not in chance)
+    failures = (*steady, *((testing.UNEXPLAINED,) if done.unexplained else ()))
+    passed = (*done.passed, *chance)
     return GateResult(
         gate=gate.name,
         kind=gate.kind,
         status="fail" if failures else "pass",
-        summary=counts(done.passed, failures, done.skipped),
+        summary=counts(passed, failures, done.skipped, chance),
         failures=failures,
-        passed=tuple(node for node in done.passed if node in stable),
+        passed=tuple(node for node in passed if node in stable),
+        flaky=tuple(chance),
         skipped=done.skipped,
         traits=done.traits,
         notes=notes,

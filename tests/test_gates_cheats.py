@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from gates import Gate, GateResult, Rules
+from gates import Gate, GateResult, Rules, testing
 from gates.kinds import run
+from gates.process import Process, invocation
+from gates.trees import layout
 from sandboxes.base import Resources
 from tests.cheats import Cheat, base, cheats
 from tests.cheats.__main__ import main
@@ -68,7 +70,7 @@ def test_a_cheat_that_acts_while_it_is_run_is_named_and_never_green(lab: Lab, na
 
 
 def test_the_corpus_is_whole() -> None:
-    assert len(CORPUS) >= 71
+    assert len(CORPUS) >= 72
     assert sum(cheat.origin == "study" for cheat in CORPUS.values()) == 16
     assert len({cheat.what for cheat in CORPUS.values()}) == len(CORPUS)
 
@@ -92,6 +94,15 @@ def test_what_base_protects_is_base_s_own_while_the_tests_run(lab: Lab) -> None:
     )
 
 
+def test_controls_are_run_under_the_names_of_required_and_of_other_tests(lab: Lab) -> None:
+    room = lab.at_base()
+    how = invocation(layout(room).config, None, 600, room.paths(room.head), required=REQUIRED.must_pass)
+    with room.open(room.head) as sandbox:
+        controls = Process(sandbox, how, (), (), (0, 1)).told.controls
+    assert {*REQUIRED.must_pass, "tests/test_about.py::test_about"} < {control.id for control in controls}
+    assert {control.state for control in controls} == {"failed"}
+
+
 def test_links_in_the_place_of_tests_are_not_followed(lab: Lab) -> None:
     cheat = CORPUS["33-linked"]
     results = {gate.name: run(gate, lab.candidate(cheat.changes, REQUIRED, links=cheat.links)) for gate in (TESTS,)}
@@ -102,10 +113,12 @@ def test_a_full_disk_is_an_error_of_the_run_and_no_crash(lab: Lab) -> None:
     fill = "import subprocess\nsubprocess.run('cat /dev/zero > /tmp/x', shell=True, stderr=subprocess.DEVNULL)\n"
     lab.spec = {"resources": Resources(tmp_mb=16)}
     room = lab.candidate({"tests/test_fill.py": f"{fill}\n\ndef test_x():\n    pass\n"})
-    result = run(TESTS, room)
+    how = invocation(layout(room).config, None, 600, room.paths(room.head))
+    with room.open(room.head) as sandbox:
+        assert testing.execute(sandbox, how).status == "done"
+        second = testing.execute(sandbox, how)
     lab.spec = {}
-    assert result.status == "error", result
-    assert not green(lab, {"tests": result})
+    assert (second.status, second.why) == ("error", "there is no room for a test run in /tmp")
 
 
 def test_the_honest_way_is_green(lab: Lab) -> None:

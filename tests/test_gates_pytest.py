@@ -166,6 +166,18 @@ def test_what_fails_each_time_is_flaky_when_it_fails_at_base_as_well(lab: Lab) -
     assert found == {4: ((weather,), set(), 4), 3: ((), {weather}, 4)}
 
 
+def test_bad_luck_at_base_is_no_old_failure(lab: Lab) -> None:
+    """It would excuse whatever a candidate does to that test."""
+    weather = f"{FILE}::test_weather"
+    lab.opened.clear()
+    lab.storms = {0}
+    base = gates.run(TESTS, lab.at_base())
+    lab.storms = set()
+    assert (base.flaky, [failure.id for failure in base.failures]) == ((weather,), [f"{FILE}::test_broken_before"])
+    assert weather in base.passed
+    assert f"flaky: {weather}" in base.notes
+
+
 def test_many_failures_are_no_chance_but_for_what_is_known_to_be(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     weather = f"{FILE}::test_weather"
     room = lab.candidate({"README": "stormy", "rootmod.py": "VALUE = 2\n"})
@@ -183,7 +195,7 @@ def test_a_test_that_the_change_touches_has_no_bad_luck(lab: Lab) -> None:
     edited = str(BASE[FILE]) + "\n\ndef test_storm():\n    assert not Path('/tmp/storm').exists()\n"
     room = lab.candidate({FILE: edited})
     lab.opened.clear()
-    lab.storms = {0, 1}
+    lab.storms = {0, 2}  # the first room has base's tests, the second collects, the third runs the candidate's own
     result = gates.run(TESTS, room)
     lab.storms = set()
     assert set(news(lab, result)) == {f"{FILE}::test_weather", f"{FILE}::test_storm"}
@@ -249,7 +261,7 @@ def test_changed_helpers_count_for_the_candidates_own_tree_alone(lab: Lab) -> No
     assert f"required: {FILE}::test_add[small]" in news(lab, broken)
     room = lab.candidate({"tests/helpers.py": "def same(a, b):\n    assert False, 'strict'\n"})
     lab.opened.clear()
-    lab.storms = {1}
+    lab.storms = {2}
     strict = gates.run(TESTS, room)
     lab.storms = set()
     assert strict.notes == (f"flaky: {FILE}::test_weather",)

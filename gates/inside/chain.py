@@ -12,6 +12,7 @@ CORE = (
     *("_pytest.runner.", "_pytest.reports.TestReport", "_pytest.python.Function", "_pytest.python.pytest_pyfunc_call"),
     *("_pytest.skipping.pytest_runtest", "_pytest.unittest.TestCaseFunction", "pluggy._callers.", "pluggy._result."),
     *("pluggy._hooks.HookCaller", "unittest.case.TestCase.run", "unittest.case.TestCase.assert"),
+    *("_pytest.raises.", "_pytest.python_api.", "_pytest.recwarn."),
     *("unittest.case.TestCase.failureException", "unittest.case._Outcome.", "contextlib."),
 )
 """Beginnings of the names of what the result of each test goes through."""
