@@ -14,7 +14,7 @@ from harness.agent import instructions
 from harness.events import CandidateMade, CommandReceived, ModelReplied, RunClaimed, StopTaken, ToolStarted
 from harness.journal import Journal
 from harness.loop.replay import Replayed, replay
-from harness.loop.scene import recorded
+from harness.loop.scene import Scene, recorded
 from tests.conftest import FIX, ROOT, TEST, WRONG, House, Play, edit, finish, git, step, tool, verdict
 
 BASH = lambda line, **more: tool("bash", command=line, **more)  # noqa: E731 - a word for a table
@@ -150,6 +150,17 @@ def test_what_differs_is_reported_at_its_first_byte(house: House, play: Play, mo
     assert "new" in found.now
     assert "new" not in found.then
     assert found.now.startswith(found.then[:20])
+
+
+def test_a_run_that_died_anywhere_is_replayed_as_far_as_it_went(house: House, play: Play) -> None:
+    play([[step(WRONG), DONE], [step(RIGHT, TEST), DONE]])
+    assert house.run().code == 0
+    scene = recorded(house.journal, house.home, house.journal.resolve("last"))
+    first = next(n for n, record in enumerate(scene.records) if isinstance(record.event, RunClaimed))
+    for cut in range(first + 1, len(scene.records), 6):
+        done = replay(Scene(scene.records[:cut], scene._pack))
+        assert done.difference is None, (cut, done.difference)
+        assert done.events == done.recorded
 
 
 def test_an_archive_is_shown_audited_and_replayed_on_another_machine(house: House, play: Play, tmp_path: Path) -> None:

@@ -7,7 +7,12 @@ import msgspec
 
 from harness.config import places
 
-_REPO = click.option("--repo", type=click.Path(path_type=Path), default=None, help="Read its configuration, too.")
+_REPO = click.option(
+    "--repo",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    default=None,
+    help="Read its configuration, too.",
+)
 _JSON = click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 
 

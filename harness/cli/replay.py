@@ -28,7 +28,8 @@ def replay(run: str, as_json: bool) -> int:
         f" {done.calls} sandbox calls, {done.processes} process{'es' if done.processes > 1 else ''}"
     )
     if (different := done.difference) is None:
-        click.echo(f"  {click.style('the same', fg='green')}: {done.outcome}, tree {done.tree[:12] or 'none'}")
+        came = f"{done.outcome or 'as far as it went'}, tree {done.tree[:12] or 'none'}"
+        click.echo(f"  {click.style('the same', fg='green')}: {came}")
         return 0
     click.echo(f"  {click.style('different', fg='red')} at event {different.seq}: {clean(different.what)}")
     click.echo(f"  then: {clean(different.then)}")

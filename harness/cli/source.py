@@ -10,7 +10,7 @@ import msgspec
 from harness.clean import clean
 from harness.config import places
 from harness.events import RunCreated
-from harness.journal import Journal, Record, State, fold
+from harness.journal import ArchiveRefused, Journal, Record, State, fold
 from harness.journal.codec import scrub
 
 if TYPE_CHECKING:
@@ -61,6 +61,8 @@ def source(run: str) -> Iterator[Source]:
         journal = Journal(home / "journal.db")
         yield Source(journal, journal.resolve(run), home)
         return
+    if not path.exists():
+        raise ArchiveRefused(f"there is no archive {path}", "no file has this name", "make one with: loopwright export")
     import tempfile
 
     from harness.journal.archive import opened

@@ -170,8 +170,9 @@ class Player:
 
     def lost(self, what: str, why: str, *detail: str) -> NoReturn:
         coming = self.next()
-        if isinstance(coming, RunClaimed):
-            raise Halt()  # the process died before it could store what came of this
+        died = coming is None and not (self.folded.finished or self.folded.parked)
+        if isinstance(coming, RunClaimed) or died:
+            raise Halt(self.soft)  # the process died, or has not come, to where it stores what comes of this
         seq = self.records[min(self.at, len(self.records) - 1)].seq
         then = f"{why}; next came {tag(coming)}" if coming else why
         raise Halt(self.soft or Difference(seq=seq, what=what, now=" ".join(detail), then=then))
