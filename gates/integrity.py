@@ -11,7 +11,7 @@ from pathlib import PurePosixPath
 
 from gates import elsewhere, trees
 from gates.base import Change, Gate, GateResult, Room, Severity, Violation
-from gates.contents import Oversized, added_lines, base_content, content
+from gates.contents import Oversized, added_lines, base_content, content, moved_from
 from gates.edits import edits, weakened
 from gates.embedded import embedded
 from gates.globs import matches
@@ -206,7 +206,7 @@ def _lesser_checks(change: Change, room: Room, sides: Layout, new: ast.Module) -
 
 def _base_module(change: Change, room: Room) -> ast.Module | None:
     try:
-        data = content(room, room.base, change.path)
+        data = content(room, room.base, moved_from(change, room) or change.path)
         return parse(data) if data is not None else None
     except UNREADABLE:
         return None

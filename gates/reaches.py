@@ -76,11 +76,12 @@ def reaches(node: ast.AST, known_as: Mapping[str, str] = {}) -> Iterator[Sign]:
             for name in (f"{module}.{alias.name}" for alias in names):
                 if name in REACHES | IMPORTS | FRAMES:
                     yield "interpreter-reached", name, node.lineno, "warn" if name in FRAMES else "block"
-        case ast.Assign(targets=targets):
+        case ast.Assign(targets=targets, value=value):
             yield from (_patched(t, node) for t in targets if _is_language(t, known_as))
             for target in targets:
                 if isinstance(target, ast.Attribute) and target.attr in ("__eq__", "__contains__"):
-                    yield "equal-to-everything", f"sets {ast.unparse(target)}", node.lineno, "block"
+                    made: Severity = "warn" if isinstance(value, ast.Call) else "block"  # by a maker of classes
+                    yield "equal-to-everything", f"sets {ast.unparse(target)}", node.lineno, made
                 elif _is_test_module(target):
                     yield "interpreter-reached", f"takes the place of {ast.unparse(target)}", node.lineno, "block"
 

@@ -176,6 +176,18 @@ def test_ordinary_code_is_no_sign(text: str) -> None:
     assert judge({"pkg/a.py": "x = 1\n"}, {"pkg/a.py": text}) == {}
 
 
+def test_a_moved_file_brings_nothing_that_was_not_there() -> None:
+    text = "import sys  # noqa: F401\n\nTOKEN = 'a'\nsys.meta_path.append(object())\n"
+    base: Files = {"pkg/a.py": text, "pkg/c.py": "x = 1\n"}
+    assert judge(base, {"pkg/a.py": None, "pkg/b.py": text + "more = 1\n"}) == {}
+    assert judge(base, {"pkg/b.py": text}) == {"interpreter-reached": "block", "suppression-added": "warn"}
+    assert judge(base, {"pkg/c.py": None, "pkg/b.py": text})["interpreter-reached"] == "block"
+    head: Files = {"pkg/b.py": text + "more = 1\n", "pkg/c.py": "x = 1\n"}
+    room = paper_room(base, head)
+    (change,) = [each for each in room.diff.changes if each.status == "added"]
+    assert added_lines(change, room) == [(5, "more = 1")]
+
+
 def test_a_line_with_another_end_is_not_added() -> None:
     room = paper_room({"a.py": "x = 1\r\ny = 2\r\n"}, {"a.py": "x = 1\ny = 2\nz = 3\n"})
     assert added_lines(room.diff.changes[0], room) == [(3, "z = 3")]
