@@ -244,6 +244,25 @@ def test_a_run_that_was_resumed_and_ended_between_two_looks_shows_its_new_end(jo
     assert card(fleet, "one").lights
 
 
+def test_runs_that_nobody_pursues_cost_nothing_at_a_look(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+    for n in range(20):
+        Author(journal, f"dead{n}", held=False)
+    live = Author(journal, "live")
+    fleet = Fleet(journal)
+    fleet.look(("dead3", "live"))
+    asked: list[str] = []
+    real = journal.is_held
+    monkeypatch.setattr(journal, "is_held", lambda run: asked.append(run) or real(run))
+    fleet.look()
+    fleet.look()
+    assert set(asked) <= {"live", "dead3"}, asked
+    live.leave()
+    with journal.hold("dead7"):
+        fleet.look()
+        assert {card.run for card in fleet.cards if card.live} == {"dead7"}
+    assert live.run in {card.run for card in fleet.cards}
+
+
 def test_a_run_that_cannot_be_read_does_not_hide_the_others(journal: Journal) -> None:
     other, author = Author(journal, "one"), Author(journal, "two")
     fleet = Fleet(journal)

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterable
 
 from harness.journal import Journal, JournalError, Summary
+from harness.journal.liveness import locks
 from tui.card import OVER, Card, of_summary, of_view, unreadable
 from tui.follow import Roll, Tail
 
@@ -67,8 +68,11 @@ class Fleet:
         except JournalError as error:
             self.trouble = str(error)
             return False
+        locked = locks(self._journal.path.parent / "runs")
         for run in self._open:
-            changed |= self._update(run, load=False)
+            tail = self._tails.get(run)
+            if run in locked or (tail and not tail.over):  # nothing can have happened to the others
+                changed |= self._update(run, load=False)
         deadline = time.monotonic() + LOADING
         for run in seen:
             if run in self._rows and run not in self._tails and time.monotonic() < deadline:

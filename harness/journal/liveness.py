@@ -44,6 +44,11 @@ def held(path: Path) -> bool:
     return False
 
 
+def locks(directory: Path) -> set[str]:
+    """The runs that have a lock file in `directory`: no other one is held. One look, however many runs there are."""
+    return {path.stem for path in directory.glob("*.lock")}
+
+
 def _take(path: Path) -> int | None:
     fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
