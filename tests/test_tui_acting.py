@@ -176,7 +176,13 @@ def test_words_go_with_a_denial_and_letters_are_letters_while_they_are_typed(jou
             await pilot.press("a")
             await until(pilot, lambda: isinstance(app.screen, Question))
             clock.now += 0.5
-            await pilot.press("r", *"add a", "enter")
+            await pilot.press("r", *"add a")
+            await until(pilot, lambda: "enter sends it" in text(app))
+            await pilot.press("escape")  # back to the question, and the words are kept
+            await until(pilot, lambda: "a once" in text(app))
+            await pilot.press("r")
+            await until(pilot, lambda: "reply add a" in text(app))
+            await pilot.press("enter")
             await until(pilot, lambda: journal.commands("asks"))
             sent = msgspec.json.decode(last(journal, "asks").text)
             assert sent == {"question": "q1", "answer": "deny", "text": "add a"}

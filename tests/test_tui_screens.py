@@ -406,3 +406,23 @@ def test_a_journal_that_fails_is_said_on_the_screen_and_outlived(journal: Journa
         author.leave()
 
     drive(journal, script, run="live")
+
+
+def test_leaving_an_empty_search_leaves_nothing_else(journal: Journal) -> None:
+    whole_run(journal, "done")
+
+    async def script(app: Loopwright, pilot: Pilot[None]) -> None:
+        await until(pilot, lambda: "Transcript" in text(app))
+        for keys in ("", "abc"):
+            await pilot.press("slash", *keys)
+            await until(pilot, lambda: "find" in rows(app)[-2])
+            await pilot.press("escape")
+            await until(pilot, lambda: "find" not in rows(app)[-2])
+            assert run_screen(app).tabs[0].front.needle == ""
+        await pilot.press("question_mark")
+        await until(pilot, lambda: isinstance(app.screen, Reader))
+        await pilot.press("slash", "escape")
+        await pilot.pause()
+        assert isinstance(app.screen, Reader)
+
+    drive(journal, script, run="done")

@@ -57,6 +57,8 @@ class Question(ModalScreen[Answer | None]):
         self._journal, self._card, self._question, self._asked = journal, card, question, asked
         self._guard = Guard(clock)
         self._now = time.time_ns() // 1000
+        self._words = ""
+        """What was typed as a reply and not sent."""
         self._top = 0
         """The first row of a text that is longer than the screen."""
         self._bar = Bar(self._draw, rows=lambda width: len(self._draw(width)))
@@ -110,6 +112,8 @@ class Question(ModalScreen[Answer | None]):
         if self.expired:
             foot.append((("its time is over: it counts as denied", "bad"),))
             foot.append(((" esc", "key"), (" close: then ", "plain"), ("r", "key"), (" resumes the run", "plain")))
+        elif self._ask.opened:
+            foot.append(((" enter", "key"), (" sends it    ", "plain"), ("esc", "key"), (" not yet", "plain")))
         else:
             foot += _keys(asked.options, width)
         letters = " ".join(KEYS[name][0] for name in KEYS if name in asked.options)
@@ -133,13 +137,20 @@ class Question(ModalScreen[Answer | None]):
     def action_reply(self) -> None:
         """Answer in words, which the maker is told."""
         if self._guard.hears and not self.expired and self._replies:
-            self._ask.open()
+            self._ask.open(self._words)
+            self._bar.refresh(layout=True)
 
     @property
     def _replies(self) -> bool:
         return "reply" in self._question.options or "deny" in self._question.options
 
+    def on_ask_left(self) -> None:
+        """Back to the question; what was typed is there again the next time."""
+        self.set_focus(None)
+        self._bar.refresh(layout=True)
+
     def on_ask_typed(self, event: Ask.Typed) -> None:
+        self._words = event.text
         if event.done and event.text.strip() and not self.expired:
             word = "reply" if "reply" in self._question.options else "deny"
             self.dismiss((self._question.question, word, event.text.strip()))

@@ -60,6 +60,8 @@ class Reader(Screen[None]):
             self.action_again(False)
 
     def on_ask_left(self) -> None:
+        self.pane.needle = ""
+        self.pane.redraw()
         self.set_focus(self.pane)
 
     def action_copy(self) -> None:

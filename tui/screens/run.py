@@ -271,7 +271,10 @@ class RunScreen(Screen[None]):
             self._find(self.front in (0, 4))
 
     def on_ask_left(self) -> None:
-        self.set_focus(self.tabs[self.front].front)
+        pane = self.tabs[self.front].front
+        pane.needle = ""
+        pane.redraw()
+        self.set_focus(pane)
 
     def on_pane_chosen(self, event: Pane.Chosen[Any]) -> None:
         reading.open_chosen(self.tabs[self.front], self.journal, self.run_id, self.repo)

@@ -85,7 +85,9 @@ class Ask(Horizontal):
         self.close()
         self.post_message(self.Typed(event.value, done=True))
 
-    def key_escape(self) -> None:
-        """Leave without a word."""
+    def key_escape(self, event: events.Key) -> None:
+        """Leave without a word, and leave nothing but this line."""
+        event.stop()
+        event.prevent_default()
         self.close()
         self.post_message(self.Left())
