@@ -100,9 +100,18 @@ def test_every_row_of_every_layout_fills_its_width(lines: list[tuple[str, str]],
     for two, laid in ((False, sheet.unified()), (True, sheet.split())):
         shown = {at for pair in laid for at in pair[1:] if at >= 0}
         assert len(shown) == len(sheet.files[0].rows), "every line is there, once"
+        for side in (1, 2):
+            order = [pair[side] for pair in laid if pair[side] >= 0]
+            assert order == sorted(set(order)), "and a file is read from top to bottom"
         for pair in laid:
             for line in sheet.draw(pair, width, two=two):
                 assert cells(line) == width
+
+
+def test_what_was_added_above_a_changed_line_stands_above_it() -> None:
+    body = "-    return 2 ** attempt\n+    header = resp.headers.get('retry-after', '')\n+    return 3 ** attempt\n"
+    sheet = Sheet(parse(f"diff --git a/x.py b/x.py\n--- a/x.py\n+++ b/x.py\n@@ -1 +1,2 @@\n{body}"))
+    assert [pair[1:] for pair in sheet.split()] == [(-1, -1), (0, 0), (-1, 2), (1, 3)]
 
 
 def diff_tab(app: Loopwright) -> DiffTab:

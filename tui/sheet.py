@@ -37,11 +37,16 @@ class Sheet:
         rows: list[Pair] = []
         for number, file in enumerate(self.files):
             rows.append((number, -1, -1))
+            shown = 0  # before this row of the file every added line has its place: both sides keep their own order
             for at, row in enumerate(file.rows):
                 if row.sign == "-":
+                    if row.pair >= 0:
+                        added = (n for n in range(max(shown, at), row.pair) if file.rows[n].sign == "+")
+                        rows += [(number, -1, n) for n in added]
+                        shown = row.pair + 1
                     rows.append((number, at, row.pair))
                 elif row.sign == "+":
-                    if row.pair < 0:
+                    if at >= shown:
                         rows.append((number, -1, at))
                 else:
                     rows.append((number, at, at))
