@@ -18,10 +18,13 @@ from bench.history import CREATED
 from harness.cli.look import shown
 from harness.cli.source import source
 from harness.cli.view import viewing
-from harness.config import ConfigError, places
-from harness.events import DRILL, Notice, RunFinished
+from harness.config import Config, ConfigError, places
+from harness.events import DRILL, ModelReplied, Notice, RunFinished, Usage
 from harness.journal import ArchiveRefused, Journal, State
 from harness.journal.transfer import erase, export
+from harness.loop.costs import bill
+from harness.loop.plan import Settings
+from harness.models import load
 from tests.conftest import FIX, GOAL, PROGRAM, ROOT, TEST, House, Play, commit_all, finish, git, step
 from tests.test_bad_input import clear
 
@@ -185,6 +188,28 @@ def test_an_archive_that_no_journal_could_have_written_is_refused(
     path = rewritten(archive(tmp_path), name, old, new)
     with pytest.raises(ArchiveRefused), source(str(path)):
         pass
+
+
+def test_an_archive_that_cannot_be_written_is_no_fault_of_the_journal(tmp_path: Path) -> None:
+    with Journal(tmp_path / "journal.db") as journal:
+        journal.create("run-1", CREATED)
+        with pytest.raises(FileNotFoundError):
+            export(journal, "run-1", tmp_path / "nowhere" / "run.lwa", b"")
+
+
+def test_the_frontiers_price_is_that_of_the_same_region(tmp_path: Path) -> None:
+    settings = msgspec.json.encode(Settings(config=Config(), gates=(), source="")).decode()
+    usage = Usage(input=1_000, output=1_000)
+    with Journal(tmp_path / "journal.db") as journal:
+        journal.create("run-1", msgspec.structs.replace(CREATED, settings=settings))
+        for geo in ("us", ""):
+            reply = ModelReplied(
+                conversation="checker.1", call=1, model="claude-opus-5-5", stop_reason="end_turn", usage=usage,
+                cost=26_400 if geo else 24_000, calls=0, micros=1, geo=geo,
+            )  # fmt: skip
+            journal.append("run-1", 0, reply)
+        found = bill(journal, ["run-1"], load())
+    assert (found.frontier, found.replied, found.saved_percent) == (50_400, 50_400, 0)
 
 
 def test_an_archive_cannot_write_to_the_terminal(bare: House, tmp_path: Path) -> None:

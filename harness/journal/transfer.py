@@ -22,7 +22,13 @@ def export(journal: Journal, run: str, path: Path, pack: bytes, version: str = "
         names = ("id", "epoch", "seq", "head", "salt", "created", "touched")
         manifest = archive.Manifest(**dict(zip(names, row, strict=True)), version=version)
         rows = db.execute(sql()["read_for_audit"], {"run": run, "after": 0, "limit": ALL})
-        archive.write(path, manifest, rows, pack)
+        failed: OSError | None = None
+        try:
+            archive.write(path, manifest, rows, pack)
+        except OSError as error:  # the archive's, not the journal's
+            failed = error
+    if failed:
+        raise failed
 
 
 def load(journal: Journal, source: archive.Opened) -> str:

@@ -65,7 +65,7 @@ def bill(journal: Journal, runs: Iterable[str], catalog: Catalog) -> Bill:
             event = record.event
             if isinstance(event, ModelReplied) and dearest is not None:
                 replied += event.cost
-                frontier += cost(dearest, event.usage)
+                frontier += cost(dearest, event.usage, event.geo)
     return Bill(
         runs=count,
         cost=sum(spend.cost for spend in spends),
