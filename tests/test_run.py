@@ -281,7 +281,9 @@ def test_nobody_looking_on_is_no_reason_to_stop(house: House, play: Play) -> Non
     play([[step(FIX, TEST), step(finish())]])
     process = house.start("run", GOAL, "--progress", "plain")
     assert process.stderr is not None
+    assert process.stdout is not None
     process.stderr.readline()
     process.stderr.close()
+    process.stdout.close()  # nor is a result that nobody reads another ending
     assert process.wait(timeout=120) == 0
     assert len(house.branches()) == 1

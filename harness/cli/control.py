@@ -65,6 +65,9 @@ def wish(journal: Journal, run: str, kind: str, text: str) -> None:
     if not journal.is_held(run):
         click.echo(f"{run} is not running; it will hear of it when it is resumed: loopwright resume {run}")
         return
+    if kind == "stop" and text:
+        click.echo(f"{run} stops in {text} s; take it back with: loopwright stop {run} --undo")
+        return
     heard = _heard(journal, run, command, state.seq)
     click.echo(f"{run} heard: {kind}" if heard else f"asked {run} to {kind}; it will hear of it after its next step")
 
