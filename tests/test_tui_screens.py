@@ -62,7 +62,8 @@ def test_the_fleet_shows_each_run_in_one_whole_row(journal: Journal, size: tuple
         assert ("+61 −9" in third) == (size[0] >= 120)
         assert "? Help" in rows(app)[-1]
         assert ("× 1 interrupted" in rows(app)[0]) == (size[0] >= 80)
-        assert ("─ live · loopwright/retry" in text(app) or "─ dead · " in text(app)) == (size[1] >= 30)
+        preview = ("─ live · loopwright/retry", "─ dead · ")  # read once the cursor rests
+        await until(pilot, lambda: any(title in text(app) for title in preview) == (size[1] >= 30))
 
     drive(journal, script, size)
 

@@ -4,7 +4,7 @@ import time
 from itertools import islice
 
 from harness.events import CommandReceived, RunClaimed
-from harness.journal import Command, Journal, Record, Spoken, State, Summary, fold, spoken
+from harness.journal import Command, Journal, Record, Spoken, State, Summary, UnknownRun, fold, spoken
 from tui.control import waiting
 
 BATCH = 1024
@@ -13,6 +13,14 @@ RESCAN = 2.0
 """Seconds after which the list is read again although no new run is on top of it: an old one may have been resumed."""
 IDLE_SHARE = 20
 """The list is read again at most this share of the time, however long it has become."""
+
+
+def newest(journal: Journal, run: str) -> int:
+    """The number of the run's newest event, without folding the others. Raises `UnknownRun`."""
+    record = next(journal.read_back(run), None)
+    if record is None:
+        raise UnknownRun(run)
+    return record.seq
 
 
 class Tail:

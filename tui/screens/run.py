@@ -8,9 +8,9 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
-from harness.journal import Journal, JournalError, UnknownRun
+from harness.journal import Journal, JournalError
 from tui.card import Card, note, of_summary, of_view
-from tui.follow import Tail
+from tui.follow import Tail, newest
 from tui.screens import reading
 from tui.screens.shared import ACTS, in_view, told
 from tui.table import banner
@@ -69,7 +69,7 @@ class RunScreen(Screen[None]):
         self.front = 0
         self._begun = {0}
         """Tabs that have read what they begin with."""
-        self._newest = view.state.seq if view else _last(journal, run)
+        self._newest = view.state.seq if view else newest(journal, run)
         if view is None and self._newest <= AT_ONCE:
             self.view = Tail(journal, run)
         self._card = of_view(self.view) if self.view else of_summary(journal.summary(run))
@@ -294,11 +294,3 @@ class RunScreen(Screen[None]):
     def action_file(self, by: int) -> None:
         """The next file of the diff."""
         self.tabs[1].next_file(by)
-
-
-def _last(journal: Journal, run: str) -> int:
-    """The run's newest event, without folding the others."""
-    record = next(journal.read_back(run), None)
-    if record is None:
-        raise UnknownRun(run)
-    return record.seq
