@@ -68,7 +68,7 @@ def chain() -> list[tuple[str, tuple[Any, str, Any]]]:
                     for inner, part in list(vars(thing).items()):
                         if isinstance(part, (types.FunctionType, classmethod, staticmethod, property, type)):
                             found += links(thing, inner, f"{module_name}.{name}.{inner}")
-                    missing = (inner for inner in ADDED if inner not in vars(thing))
+                    missing = (inner for inner in ADDED if inner not in vars(thing) and module_name not in LOADING)
                     found += [(f"{module_name}.{name}.{inner}", (thing, inner, None)) for inner in missing]
     return found
 
@@ -90,7 +90,7 @@ class Watch:
             module = name.partition(".")[0]
             late = module == "importlib" or module in LOADING
             (self._language if module == "builtins" else self._loading if late else self._runner).append(link)
-            if name.startswith(CORE):
+            if name.startswith(CORE) and was is not None:  # what is added to a class is seen at the ends
                 self._core.append(link)
 
     def look(self, language: bool = True) -> None:
