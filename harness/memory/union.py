@@ -24,8 +24,10 @@ def union(ours: Notes, theirs: Notes, base: Notes) -> dict[str, Note]:
 def _both(one: Note, other: Note, base: Note | None) -> Note:
     """One note of two: the words of the side that changed them; where both did, a person's before the harness's,
     else the ones confirmed last. All counts are added up."""
-    was = _words(base) if base else None
-    first, second = sorted((one, other), key=lambda note: (_words(note) != was, _weight(note)), reverse=True)
+    was, rest = (_words(base), _rest(base)) if base else (None, None)
+    first, second = sorted(
+        (one, other), key=lambda note: (_words(note) != was, _rest(note) != rest, _weight(note)), reverse=True
+    )
     return msgspec.structs.replace(
         first,
         created=min(one.created, other.created) or max(one.created, other.created),
@@ -40,6 +42,11 @@ def _both(one: Note, other: Note, base: Note | None) -> Note:
 def _words(note: Note) -> tuple[object, ...]:
     """What the note says, and who says it."""
     return note.text, note.paths, note.command, note.failures, note.by
+
+
+def _rest(note: Note) -> Note:
+    """The note without what is put together from both sides."""
+    return msgspec.structs.replace(note, used=0, helped=0, created=0, verified=0, expires=0, status="active")
 
 
 def _weight(note: Note) -> tuple[bool, int, str, bytes]:
