@@ -263,7 +263,7 @@ def test_a_clone_without_its_objects_fails_with_its_own_code(house: House, work:
 
 
 def test_no_room_is_told_apart(house: House, work: Path) -> None:
-    done = shell(export_script(house.base.commit), work, TMPDIR="/nonexistent")
+    done = shell(export_script(house.base.commit), work, TMPDIR=str(work / "missing"))
     assert done.returncode == 92
     assert "room" in script_failed(92, done.stderr).why
     assert "status 17" in script_failed(17, b"\xff").why

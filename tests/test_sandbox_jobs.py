@@ -176,8 +176,10 @@ def test_the_fork_that_waits_for_the_next_command_is_out_of_reach(box: Sandbox) 
 
 def test_the_death_of_the_fork_that_waits_is_made_good(box: Sandbox, docker_engine: DockerEngine) -> None:
     titles = docker_engine.client.top(box.id)
-    column = titles["Titles"].index("PID")
-    first, waiting = sorted(int(row[column]) for row in titles["Processes"])
+    number, parent = titles["Titles"].index("PID"), titles["Titles"].index("PPID")
+    kin = {int(row[number]): int(row[parent]) for row in titles["Processes"]}
+    waiting = next(pid for pid in kin if kin[pid] in kin)
+    first = kin[waiting]
     os.kill(waiting, signal.SIGKILL)
     until(lambda: not Path(f"/proc/{waiting}").exists())
     for number in range(3):
