@@ -92,7 +92,10 @@ class Terminal:
         deadline = time.monotonic() + DEADLINE
         while self._read() and self.process.poll() is None:
             assert time.monotonic() < deadline
-        return self.process.wait(DEADLINE)
+        code = self.process.wait(DEADLINE)
+        while select.select([self._master], [], [], 0.05)[0] and self._read():
+            pass  # what it wrote last
+        return code
 
     def close(self) -> None:
         self.process.kill()

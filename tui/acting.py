@@ -106,7 +106,7 @@ def _steer(app: Desk, card: Card) -> None:
             when = "in its next request" if said[0] == "steer" else "from the next iteration on"
             _wish(app, card, *said, f"{card.run} will hear it {when}")
 
-    app.push_screen(Steer(card), given)
+    app.push_screen(Steer(card, app.drafts), given)
 
 
 def _pause(app: Desk, card: Card) -> None:

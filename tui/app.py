@@ -62,6 +62,7 @@ class Loopwright(Desk):
         self.ascii = self.settings.ascii
         self.set_class(self.ascii, "ascii")
         self._seen: dict[str, Card] = {}
+        self.drafts = {}
         for theme in THEMES.values():
             self.register_theme(theme)
         self._wear(self.settings.theme)

@@ -13,6 +13,8 @@ class Desk(App[None]):
 
     journal: Journal
     clock: Callable[[], float]
+    drafts: dict[str, str]
+    """By run: what was typed for its maker and not sent."""
 
     def say(self, words: str, *, bad: bool = False) -> None:
         """A word in the corner."""

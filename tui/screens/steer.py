@@ -24,12 +24,10 @@ class Steer(ModalScreen[Words | None]):
         Binding("escape", "leave", "Leave", id="steer.leave"),
         Binding("alt+enter,ctrl+n", "next", "At the next iteration", priority=True, id="steer.next"),
     ]
-    drafts: ClassVar[dict[str, str]] = {}
-    """By run: what was typed and not sent."""
 
-    def __init__(self, card: Card) -> None:
+    def __init__(self, card: Card, drafts: dict[str, str]) -> None:
         super().__init__(classes="modal quiet")
-        self._card = card
+        self._card, self.drafts = card, drafts
         self.field = Field(self.drafts.get(card.run, ""), "what the maker should know")
 
     def compose(self) -> ComposeResult:
