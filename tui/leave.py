@@ -14,6 +14,9 @@ BACK = (
 )
 """Reports of mouse, focus, pastes and sizes off, plain keys, wrapping and cursor on, the screen from before."""
 
+PATIENCE = 1.0
+"""Seconds for a terminal that is just being drawn on; one that was stopped with Ctrl-S takes nothing for ever."""
+
 
 def at_hangup() -> None:
     """From now on a hang-up ends the process at once, with the terminal as it is now.
@@ -27,7 +30,7 @@ def at_hangup() -> None:
     def leave(number: int, frame: FrameType | None) -> None:
         with suppress(OSError, termios.error, ValueError):
             termios.tcsetattr(terminal, termios.TCSANOW, modes)
-            if select.select([], [terminal], [], 0)[1]:  # a terminal may be stopped
+            if select.select([], [terminal], [], PATIENCE)[1]:
                 os.write(terminal, BACK)
         os._exit(HUNG_UP)
 
