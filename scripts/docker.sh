@@ -94,11 +94,13 @@ start() {
         is_dockerd "$stale" || rm -f /var/run/docker.pid
         say "starting dockerd (log: $log)"
         setsid dockerd --host unix:///var/run/docker.sock --log-level warn >>"$log" 2>&1 </dev/null &
-        echo $! >"$pidfile"
+        pid=$!
+        echo "$pid" >"$pidfile"
     fi
     waited=0
     until found=$(version) && [ -n "$found" ]; do
-        ours || { tail -n 15 "$log" >&2; rm -f "$pidfile"; die "dockerd ended at once (log: $log)" "see the log above"; }
+        # By its number, not by its name: until it is executed it has this script's.
+        kill -0 "$pid" 2>/dev/null || { tail -n 15 "$log" >&2; rm -f "$pidfile"; die "dockerd ended at once (log: $log)" "see the log above"; }
         [ "$waited" -lt "$wait_seconds" ] || { tail -n 15 "$log" >&2; die "dockerd does not answer after $waited s (log: $log)" "see the log above"; }
         sleep 1
         waited=$((waited + 1))
