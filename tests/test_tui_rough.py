@@ -190,7 +190,7 @@ def test_a_journal_that_is_lost_while_it_is_shown_is_said_and_ends_nothing(
             await pilot.press(key)
         assert app.is_running
         while not isinstance(app.screen, FleetScreen):
-            await pilot.press("escape", "n")
+            await pilot.press("escape")
         await until(pilot, lambda: "the journal" in text(app) or "unreadable" in text(app))
         if how == "deleted":
             journal.path.with_name("elsewhere.db").rename(journal.path)
