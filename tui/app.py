@@ -66,6 +66,8 @@ class Loopwright(Desk):
         for theme in THEMES.values():
             self.register_theme(theme)
         self._wear(self.settings.theme)
+        self._colours = self.get_css_variables()
+        self.stylesheet.set_variables(self._colours)
         self.set_keymap(self.settings.keys)
 
     def get_default_screen(self) -> Screen[Any]:
@@ -82,6 +84,13 @@ class Loopwright(Desk):
     def _wear(self, theme: str) -> None:
         self.theme = theme
         self.set_class(THEMES[theme].ansi, "ansi")
+
+    def refresh_css(self, animate: bool = True) -> None:
+        """Parse the styles anew if the colours are other ones: at the start they are the theme's from the beginning."""
+        colours = self.get_css_variables()
+        if colours != self._colours:
+            self._colours = colours
+            super().refresh_css(animate)
 
     @property
     def fleet(self) -> FleetScreen:

@@ -81,12 +81,11 @@ class FleetScreen(Screen[None]):
         yield Keys()
 
     def on_mount(self) -> None:
-        self.look()
         self.set_focus(self.pane)
         self.set_interval(LOOK, self.look)
 
     def on_screen_resume(self) -> None:
-        """What has changed behind another screen is there at once."""
+        """What there is, and what has changed behind another screen, is there at once."""
         self.look()
 
     @property

@@ -188,6 +188,11 @@ class Pane(ScrollView, Generic[T], can_focus=True, inherit_bindings=False):
         self._drawn.clear()
         self.refresh()
 
+    @property
+    def _room(self) -> int:
+        """Cells that an item has here."""
+        return max(0, self.scrollable_content_region.width - (GUTTER if self._choose else 0))
+
     def _resize_rows(self) -> None:
         self._drawn.clear()
         self.virtual_size = Size(self._rows.width, self._rows.total)
@@ -201,7 +206,7 @@ class Pane(ScrollView, Generic[T], can_focus=True, inherit_bindings=False):
         self.scroll_to(y=max(0, min(row, self.max_scroll_y)), animate=False, force=True, immediate=True)
 
     def on_resize(self, event: events.Resize) -> None:
-        width = max(0, self.scrollable_content_region.width - (GUTTER if self._choose else 0))
+        width = self._room
         last = self._to_last or (self._follow and self.at_tail)
         if width != self._rows.width:
             top = self._rows.at(self.scroll_offset.y)
@@ -214,9 +219,9 @@ class Pane(ScrollView, Generic[T], can_focus=True, inherit_bindings=False):
     def render_line(self, y: int) -> Strip:
         width, base = self.size.width, self.rich_style
         row = self.scroll_offset.y + y
-        if not self.items:
-            return paint(self, ((f" {self._empty}" if y == 0 else "", "dim"),), width, base)
-        if row >= self._rows.total:
+        if not self.items and y == 0:
+            return paint(self, ((f" {self._empty}", "dim"),), width, base)
+        if not self.items or row >= self._rows.total:
             return Strip.blank(width, base)
         at = self._rows.at(row)
         line = self._lines(at)[row - self._rows.tops[at]]
@@ -231,7 +236,8 @@ class Pane(ScrollView, Generic[T], can_focus=True, inherit_bindings=False):
         if at not in self._drawn:
             if len(self._drawn) > 256:
                 self._drawn.clear()
-            self._drawn[at] = self._draw(self.items[at], self._rows.width)
+            # the first paint comes before the message of the size: a row each then, but whole ones
+            self._drawn[at] = self._draw(self.items[at], self._rows.width or self._room)
         return self._drawn[at]
 
     def action_step(self, by: int) -> None:
