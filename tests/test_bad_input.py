@@ -63,6 +63,25 @@ def test_an_existing_branch(bare_house: House) -> None:
     clear(done.err, "main", "main-2")
 
 
+def test_a_pull_request_that_cannot_be_opened_is_told_before_anything_is_spent(bare_house: House) -> None:
+    git(bare_house.repo, "init", "-q", "-b", "main")
+    (bare_house.repo / "a").write_text("a")
+    commit_all(bare_house.repo)
+    done = bare_house.run("--pr")
+    assert done.code == 3
+    clear(done.err, "there is no remote `origin`")
+    git(bare_house.repo, "remote", "add", "origin", "https://me:secret-word@gitlab.com")
+    done = bare_house.run("--pr")
+    assert (done.code, "secret-word" in done.err) == (3, False)
+    clear(done.err, "https://gitlab.com", "names no forge")
+    git(bare_house.repo, "remote", "set-url", "origin", "https://gitlab.com/acme/widgets.git")
+    bare_house.environ.pop("GITLAB_TOKEN", None)
+    done = bare_house.run("--pr")
+    assert done.code == 4
+    clear(done.err, "no token", "GITLAB_TOKEN")
+    assert not (bare_house.home / "journal.db").exists(), "no run was begun"
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [

@@ -1,5 +1,6 @@
 """`pr` and the issue of `run --issue`: a run that begins or ends on a forge."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -11,6 +12,7 @@ from harness.events import Event
 from harness.journal import CannotResume, Journal
 
 if TYPE_CHECKING:
+    from harness.forge import Forge
     from harness.loop import Wish
 
 
@@ -27,16 +29,21 @@ def pr(run: str, ready: bool) -> int:
     return publish(journal, journal.resolve(run), ready=ready)
 
 
-def with_issue(wish: "Wish", number: int) -> "Wish":
-    """The wish to resolve an issue of the repository's forge, as it stands now; its own text goes with it."""
+def forge_of(repo: Path) -> "Forge":
+    """The forge of the repository's remote `origin`, with a token for it. Raises `ForgeRejected`, `ForgeDenied`."""
     from harness.forge.open import connect, where
-    from harness.github.local import issue
-    from harness.github.snapshot import goal_text
     from harness.repo import discover
     from harness.repo.remote import url_of
 
-    forge = connect(where(url_of(discover(wish.repo))))
-    context = issue(forge, number, wish.text)
+    return connect(where(url_of(discover(repo))))
+
+
+def with_issue(wish: "Wish", number: int) -> "Wish":
+    """The wish to resolve an issue of the repository's forge, as it stands now; its own text goes with it."""
+    from harness.github.local import issue
+    from harness.github.snapshot import goal_text
+
+    context = issue(forge_of(wish.repo), number, wish.text)
     return msgspec.structs.replace(
         wish, text=goal_text(context), criteria=(*wish.criteria, *context.criteria), source=f"issue#{number}"
     )
@@ -44,13 +51,9 @@ def with_issue(wish: "Wish", number: int) -> "Wish":
 
 def publish(journal: Journal, run: str, *, ready: bool) -> int:
     """Open the pull request of a run; what was intended and made stands in its journal."""
-    from pathlib import Path
-
-    from harness.forge.open import connect, where
     from harness.github.local import propose
     from harness.loop.plan import Settings
     from harness.repo import Store, discover
-    from harness.repo.remote import url_of
 
     with journal.hold(run):
         state = journal.state(run)
@@ -59,7 +62,7 @@ def publish(journal: Journal, run: str, *, ready: bool) -> int:
         if not state.created.settings:
             raise CannotResume(f"run {run} cannot be published", "what it was configured with was erased", "start anew")
         repository = discover(Path(state.created.repo))
-        forge = connect(where(url_of(repository)))
+        forge = forge_of(repository.root)
         gates = msgspec.json.decode(state.created.settings, type=Settings).gates
 
         def record(event: Event) -> None:

@@ -76,6 +76,10 @@ def run(
         from harness.cli.pr import with_issue
 
         wish = with_issue(wish, issue)
+    if pr:
+        from harness.cli.pr import forge_of
+
+        forge_of(repo)  # where there is none, or no token for it, is told before anything is spent
     planned = plan(wish, where, cleaner)
     journal = Journal(where.home / "journal.db", clean=cleaner)
     ready = begin(planned, where, journal, cleaner, log=_log(progress))
@@ -83,7 +87,8 @@ def run(
     if pr and ready.run.state.branch_made:
         from harness.cli.pr import publish
 
-        publish(journal, ready.run.id, ready=False)
+        published = publish(journal, ready.run.id, ready=False)
+        return code or published
     return code
 
 

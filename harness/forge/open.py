@@ -43,7 +43,9 @@ def where(url: str, environ: Mapping[str, str] = os.environ) -> Where:
     elif scp := _SCP.fullmatch(url):
         host, path, server = scp[1], scp[2], f"https://{scp[1]}"
     else:
-        raise ForgeRejected(f"{url or 'no remote'} names no forge", "", "set the URL of the remote `origin`")
+        bare = re.sub(r"//[^@/]*@", "//", url)  # a password may stand in it
+        what = f"the remote `origin` ({bare}) names no forge" if url else "there is no remote `origin`"
+        raise ForgeRejected(what, "pull requests and issues are its forge's", "git remote add, or set-url, origin URL")
     kind = environ.get("LOOPWRIGHT_FORGE") or _kind(host, server, environ)
     if kind not in _TOKENS:
         raise ForgeRejected(

@@ -123,10 +123,7 @@ def closed(begun: Begun, room: Path, secrets: tuple[str, ...], say: Callable[[st
             secrets = (*secrets, *more)
             chosen = options.options(begun.environ, trigger_of(begun).command)
             result = _done(_job(begun, room, secrets, chosen))
-    except (
-        ForgeError,
-        ConfigError,
-    ) as error:  # the app has no voice, an input is wrong: the job's own token says so
+    except (ForgeError, ConfigError) as error:  # no voice of the app, a wrong input: the job's own token says so
         result = failure(error)
         tell(_job(begun, room, secrets, Options()), result, None, None)
     made = _manifest(begun)
