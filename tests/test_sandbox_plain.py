@@ -123,6 +123,9 @@ def test_files_and_refusals(plain: Sandbox) -> None:
 def test_bombs_and_interrupts(plain: Sandbox) -> None:
     assert plain.run("x=x; while :; do x=$x$x; done", timeout=60).bomb == "oom"
     assert plain.run("b() { b | b & }; b; sleep 1000", timeout=1).bomb == "pids"
+    # what ends it and what keeps its output need no process that it has not left them
+    assert plain.run("while :; do echo aaaaaaaaaaaa; done & b() { b | b & }; b; sleep 1000", timeout=1).bomb == "pids"
+    assert plain.run("while :; do setsid sh -c 'sleep 1000 & sleep 1000' & done", timeout=1).bomb == "pids"
     assert left(plain) == []
     threading.Timer(0.3, plain.interrupt).start()
     assert plain.run("sleep 1000", timeout=300).exit_code == 137
