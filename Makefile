@@ -41,6 +41,9 @@ lint: install ## ruff, mypy, the rooms' contract, the workflows
 	@$(BIN)/check-jsonschema -q --builtin-schema custom.github-workflows-require-timeout .github/workflows/*.yml
 	@$(BIN)/zizmor --offline --no-progress -q action.yml actions .github/workflows
 
+# Tests start this program hundreds of times: none of them shall compile it anew, whatever the environment says.
+test soak: export PYTHONDONTWRITEBYTECODE =
+
 test: lint image ## every check and every test
 	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal
 
