@@ -17,8 +17,8 @@ becomes || {
 }
 exec 2>/dev/null # from here on a shell has nothing to say but which of its children were killed
 printf 'hello %s %s\n' "$nonce" "$(stat -c %u "$work")"
-# what ends the agent's processes needs none of its own: there may be none left to have
-strike="exec $agent sh -c 'while :; do kill -9 -1; done'"
+# what ends the agent's processes becomes one of them, and needs no new one: there may be none left to have
+strike="exec $agent sh -c 'while :; do kill -9 -1; done' 3<&-"
 count() { # what stands behind the word $1 in one of the files $2 and $3
   n=0
   for f in "$2" "$3"; do
