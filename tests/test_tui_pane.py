@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from textual.app import App, ComposeResult
 from textual.pilot import Pilot
 
-from tui.text import Item, draw, height
+from tui.text import Item, Line, draw, height
 from tui.widgets import Pane
 
 
@@ -45,6 +45,26 @@ def play(script: Script, *, choose: bool = True, follow: bool = True, rows: int 
         async with host.run_test(size=(60, rows)) as pilot:
             await pilot.pause()
             await script(host, pilot)
+
+    asyncio.run(run())
+
+
+def test_the_first_paint_shows_whole_rows() -> None:
+    widths: list[int] = []
+
+    def drawn(item: Entry, width: int) -> list[Line]:
+        widths.append(width)
+        return list(draw(item, width))
+
+    class Full(Host):
+        def on_mount(self) -> None:
+            self.pane.replace(items(0, 50))
+
+    async def run() -> None:
+        host = Full(Pane(drawn, height, choose=True))
+        async with host.run_test(size=(60, 20)) as pilot:
+            await pilot.pause()
+            assert set(widths) == {host.pane._rows.width}, "also before the message of the size"
 
     asyncio.run(run())
 

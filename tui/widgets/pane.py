@@ -20,10 +20,6 @@ GUTTER = 1
 """Cells before the items of a pane with a cursor, where the cursor's mark stands."""
 
 
-def _one(item: object, width: int) -> int:
-    return 1
-
-
 class Pane(ScrollView, Generic[T], can_focus=True, inherit_bindings=False):
     """Items one below the other, each drawn on its own rows by `draw` and measured by `height`.
 
@@ -59,7 +55,7 @@ class Pane(ScrollView, Generic[T], can_focus=True, inherit_bindings=False):
     def __init__(
         self,
         draw: Callable[[T, int], Sequence[Line]],
-        height: Callable[[T, int], int] = _one,
+        height: Callable[[T, int], int] = lambda item, width: 1,
         *,
         choose: bool = False,
         follow: bool = False,
@@ -206,11 +202,10 @@ class Pane(ScrollView, Generic[T], can_focus=True, inherit_bindings=False):
         self.scroll_to(y=max(0, min(row, self.max_scroll_y)), animate=False, force=True, immediate=True)
 
     def on_resize(self, event: events.Resize) -> None:
-        width = self._room
         last = self._to_last or (self._follow and self.at_tail)
-        if width != self._rows.width:
+        if self._room != self._rows.width:
             top = self._rows.at(self.scroll_offset.y)
-            self._rows.replace(self.items, width)
+            self._rows.replace(self.items, self._room)
             self._resize_rows()
             self._show_row(self._rows.tops[top])
         if last:
@@ -221,7 +216,7 @@ class Pane(ScrollView, Generic[T], can_focus=True, inherit_bindings=False):
         row = self.scroll_offset.y + y
         if not self.items and y == 0:
             return paint(self, ((f" {self._empty}", "dim"),), width, base)
-        if not self.items or row >= self._rows.total:
+        if row >= self._rows.total:
             return Strip.blank(width, base)
         at = self._rows.at(row)
         line = self._lines(at)[row - self._rows.tops[at]]
